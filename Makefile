@@ -34,7 +34,8 @@ quick: $(VENV)/.quick $(VENV)/.engine
 	autograd/engine nn tests/autograd/engine tests/nn $(patsubst %,--ignore=%.py,nn/exploration \
 	tests/autograd/engine/test_size tests/nn/test_compiled tests/nn/test_kept)
 
-# Every kind of check; test-all has the ones that take long too, and more examples of those that are generated.
+# Every kind of check; test-all has the ones that take long too, all cases of each test (here ten), and more
+# examples of those that are generated.
 test: $(VENV)/.test $(VENV)/.engine
 	$(FEW_EXAMPLES) $(PYTEST) $(ON_ALL_CORES) -m "not slow"
 
@@ -46,7 +47,7 @@ plain: $(VENV)/.test
 	$(PLAIN) $(PYTEST) $(ON_ALL_CORES) $(ENGINE_TESTS)
 
 # The generated tests on examples that nobody has seen; SEED repeats a run, FRESH_SECONDS bounds it.
-FRESH_SECONDS ?= 150
+FRESH_SECONDS ?= 100
 fresh: $(VENV)/.test $(VENV)/.engine
 	@seed=$${SEED:-$$($(BIN)/python -c "import secrets; print(secrets.randbelow(2**32))")}; \
 	echo "fresh seeds: make fresh SEED=$$seed repeats this run"; \

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: each is written under another name, and then put in place."""
+"""Files appear whole or not at all: each is written under another name, then moved into place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
-    """The path that a file is to be written to, checked; `example` is one that would do.
+    """A checked path to write to; `example` is a good one for the message.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def output_path(path: Any, suffixes: Sequence[str], example: str) -> Path:
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:
-    """Make sure that a file can be written at `path`, by writing one beside it: before hours of work.
+    """Make sure, before hours of work, that a file can be written at `path`, by writing one beside it.
 
     Raises
     ------
@@ -63,22 +63,16 @@ def require_writable(path: str | os.PathLike[str]) -> None:
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file whole or not at all.
 
-    It is written beside its place, flushed to the disk and put there at the end: who reads the path
-    meanwhile, or after the process was killed or the disk was full, finds the old file. What killed processes
-    have left in the folder is removed. A symbolic link is followed, and a file that is replaced hands down
-    its mode and its owner.
-
-    Parameters
-    ----------
-    path : where to.
-    data : the content.
+    The new file is written beside its place, flushed to the disk and moved there at the end. Readers find the
+    old file meanwhile, and after a kill or on a full disk. Leftovers of killed processes in the folder are
+    removed. A symbolic link is followed, and a replaced file hands down its mode and owner.
 
     Raises
     ------
     TypeError : if `path` is not a path or `data` not bytes.
     ValueError : if `path` holds the NUL character.
-    OSError : if the file cannot be written there: there is no such folder, or a folder, a device, a pipe or a
-        socket is there, or a file that is not to be written.
+    OSError : if the folder does not exist, or a folder, a device, a pipe, a socket or a write-protected file
+        is there.
 
     Examples
     --------
@@ -95,17 +89,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file of text in UTF-8, as `write_bytes` does, with its line ends as they are.
-
-    Parameters
-    ----------
-    path : where to.
-    text : the text.
+    """Write a file of text in UTF-8, as `write_bytes` does, and leave its line ends.
 
     Raises
     ------
     TypeError : if `path` is not a path or `text` not a string.
-    ValueError : if the text holds half of a surrogate pair, which is no character; and as for `write_bytes`.
+    ValueError : if the text holds half of a surrogate pair, and as for `write_bytes`.
     OSError : as for `write_bytes`.
 
     Examples
@@ -127,15 +116,15 @@ def write_csv(
 ) -> None:
     """Write a table with the names of its columns, as `write_text` does.
 
-    A number has all of its digits. A name or a text that a spreadsheet would take for a formula or a link
-    (``=1+1``, ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line
-    breaks become spaces, and tabs too.
+    Numbers keep all their digits. A text that a spreadsheet would take for a formula or a link (``=1+1``,
+    ``@SUM(1)``, ``-x``, ``mailto:a``, also after a separator) gets an apostrophe in front. Line breaks and
+    tabs become spaces.
 
     Parameters
     ----------
-    path : where to.
-    names : of the columns.
-    rows : a number or a text for each of them.
+    path : the file.
+    names : the names of the columns.
+    rows : a number or a text for each column.
 
     Raises
     ------
@@ -171,12 +160,7 @@ _RUNS = re.compile(  # in some countries a semicolon separates
 
 
 def encoded(text: str) -> bytes:
-    """The text in UTF-8.
-
-    Raises
-    ------
-    ValueError : if it holds half of a surrogate pair; it says where.
-    """
+    """The text in UTF-8; a ValueError says where half of a surrogate pair stands."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -200,7 +184,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def _target(path: Any, caller: str) -> tuple[Path, os.stat_result | None]:
-    """The file that a path leads to through symbolic links, and what is there already."""
+    """The file behind a path and its symbolic links, and the status of an existing file."""
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"{caller} takes a path, got {type(path).__name__}: {path!r:.60}")
     text = os.fspath(path)
@@ -233,41 +217,37 @@ def _write(target: Path, old: os.stat_result | None, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         if old is not None:
-            with suppress(
-                OSError, AttributeError
-            ):  # only root may give a file away, and Windows knows no owner
+            with suppress(OSError, AttributeError):  # only root gives files away; Windows has no owners
                 os.chown(temporary, old.st_uid, old.st_gid)
-            temporary.chmod(stat.S_IMODE(old.st_mode))  # what the umask has taken away, or the new owner
+            temporary.chmod(stat.S_IMODE(old.st_mode))  # what the umask, or the new owner, has cleared
         os.replace(temporary, target)
-    with suppress(OSError), _opened(target.parent) as folder:  # one that may not be read, some disks, Windows
+    with suppress(OSError), _opened(target.parent) as folder:  # unreadable folders, some disks, Windows
         os.fsync(folder)
 
 
-# Who writes holds a lock on the temporary file. The system takes it away from a process that is killed, so
-# what has no lock is left over; names and numbers of processes would not tell, for they are used again.
+# The writer holds a lock on the temporary file. The system releases it when the process is killed, so a file
+# without a lock is left over. Process ids would not tell, for they are used again.
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.part")
 
 
 @contextmanager
 def _beside(target: Path, mode: int) -> Iterator[Path]:
-    """A new empty file in the folder of `target`, locked; it is removed if it was not put in place."""
+    """A new empty file in the folder of `target`, locked, and removed unless it was moved into place."""
     _clear(target.parent)
     while True:
         temporary = target.with_name(f".{os.urandom(16).hex()}.part")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
         try:
             descriptor, locked = os.open(temporary, flags, mode | stat.S_IWUSR | stat.S_IRUSR), True
-        except OSError as error:  # it names a file that nobody has heard of
-            told = (
-                f"cannot save {target.name}: the folder {target.parent} takes no new file ({error.strerror})"
-            )
-            raise OSError(error.errno, told, str(target)) from None
+        except OSError as error:  # it names the temporary file
+            why = f"the folder {target.parent} takes no new file ({error.strerror})"
+            raise OSError(error.errno, f"cannot save {target.name}: {why}", str(target)) from None
         try:
             locked = _locked(descriptor, wait=True)
-            if not locked:  # as on Windows, which does not replace by a file that is open
+            if not locked:  # as on Windows, which does not move an open file
                 os.close(descriptor)
-            if temporary.exists():  # nobody has cleared it away before it was locked
+            if temporary.exists():  # nobody cleared it away before it was locked
                 yield temporary
                 return
         finally:
@@ -277,7 +257,7 @@ def _beside(target: Path, mode: int) -> Iterator[Path]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what killed processes have left."""
+    """Remove the leftovers of killed processes."""
     with suppress(OSError):  # a folder that may not be read
         for name in filter(_TEMPORARY.fullmatch, os.listdir(folder)):
             left = folder / name
@@ -288,7 +268,7 @@ def _clear(folder: Path) -> None:
 
 
 def _locked(descriptor: int, wait: bool) -> bool:
-    """Whether the lock of an open file could be taken; not on Windows, and on some disks in a network."""
+    """Whether an open file could be locked: not on Windows, nor on some network disks."""
     try:
         import fcntl
 

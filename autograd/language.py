@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 import keyword
 import math
-import operator
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -164,11 +163,11 @@ FUNCTIONS: dict[str, Function] = {
 }  # fmt: skip
 """What an expression may call, by name."""
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, ">": primitives.greater,
-    "<": lambda a, b: primitives.greater(b, a),
+OPERATORS = {
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "power",
+    ">": "greater",
 }  # fmt: skip
+"""The row of each operator; a < b is b > a, and a `Value` to a constant power is recorded by the row pow."""
 
 
 # --- words -------------------------------------------------------------------------------------------
@@ -773,9 +772,11 @@ class _Recorder:
 
 
 def _combined(sign: str, left: Number, right: Number) -> Number:
-    if isinstance(left, Value) or isinstance(right, Value):
-        return OPERATORS[sign](left, right)  # type: ignore[no-any-return]  # an operator of Values gives a Value
-    return float(OPERATORS[sign](Value(left), Value(right)).data)  # 1/0 is inf, as the table has it
+    if sign == "<":
+        return _combined(">", right, left)
+    constant_power = sign == "**" and isinstance(left, Value) and not isinstance(right, Value)
+    result: Number = TABLE["pow" if constant_power else OPERATORS[sign]](left, right)
+    return result
 
 
 # --- names that are near ---------------------------------------------------------------------------------

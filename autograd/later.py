@@ -13,19 +13,15 @@ __all__ = ["on_first_use"]
 def on_first_use(
     package: str, places: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of a package that imports some of its modules only when they are used.
+    """The `__getattr__` and `__dir__` of a package that imports some of its modules on first use.
 
-    A module must not have the name of something in it: once it is imported, the package's attribute of that
-    name is the module.
+    No module may share a name with something in it: once imported, the package's attribute of that name is
+    the module.
 
     Parameters
     ----------
     package : the package's name.
-    places : of each module below it the public names that it has. The module is an attribute, too.
-
-    Returns
-    -------
-    the two functions, to be assigned in the package. `__getattr__` raises an AttributeError for other names.
+    places : the public names of each module below it. The modules are attributes, too.
 
     Examples
     --------

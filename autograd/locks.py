@@ -1,4 +1,4 @@
-"""Locks around what threads share, which a fork finds free: in the child nobody would ever open them."""
+"""Locks around what threads share, free at every fork: in the child nobody would release them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ __all__ = ["BUILDING", "SWEEPING", "built_once", "let_forks_pass"]
 T = TypeVar("T")
 
 SWEEPING: Any = threading.RLock()
-"""Around what changes nodes: a reverse sweep, which keeps adjoints in them. A rule may start another sweep
-within it."""
+"""Around a reverse sweep, which keeps adjoints in the nodes. A rule may start another sweep within it."""
 
 BUILDING: Any = threading.RLock()
-"""Around the making of a compiled program, and of its native code."""
+"""Around building a compiled program and its native code."""
 
 _ORDER = SWEEPING, BUILDING  # a rule may compile within a sweep; nothing that compiles sweeps
-_door = threading.Lock()  # closed while a fork waits for the locks, or has them
+_door = threading.Lock()  # held while a fork waits for the locks, or has them
 
 
 class built_once(Generic[T]):
-    """A property that is computed when it is first read, and kept.
-
-    As `functools.cached_property`, which in Python 3.11 has a lock of its own that a fork may find closed.
-    """
+    """`functools.cached_property` with BUILDING for its lock; Python 3.11's own may be held at a fork."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute, self.name = compute, compute.__name__
@@ -41,10 +37,10 @@ class built_once(Generic[T]):
 
 
 def let_forks_pass() -> None:
-    """Wait for a fork that waits; to be called before SWEEPING is closed, by whoever closes it often.
+    """Wait for a waiting fork; threads that often take SWEEPING call it first.
 
-    A thread that closes it again as soon as it has opened it would always be the first. This is not done by a
-    class of locks: an interrupt in its `__enter__` would leave the lock closed.
+    A thread that takes the lock again right after releasing it would always win. A class of locks cannot do
+    this: an interrupt in its `__enter__` would leave the lock held.
     """
     if _door.locked() and not any(lock._is_owned() for lock in _ORDER):
         with _door:

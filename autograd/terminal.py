@@ -1,18 +1,32 @@
-"""What is printed, whatever its letters: no text of a file acts on the terminal, and no encoding fails."""
+"""Options and output of commands: no text of a file acts on the terminal, and no encoding fails."""
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import importlib
 import io
+import math
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TextIO
 
-__all__ = ["brief", "clean", "lost", "progress_bar", "ready", "say"]
+__all__ = [
+    "OptionParser",
+    "OptionsError",
+    "above_zero",
+    "brief",
+    "clean",
+    "lost",
+    "progress_bar",
+    "ready",
+    "refused",
+    "say",
+    "whole",
+]
 
 _LONGEST = 4_000  # letters of a line
 
@@ -38,35 +52,84 @@ def clean(text: str) -> str:
 
 
 def brief(text: object, most: int = 60) -> str:
-    """A text of the file, to be quoted in a line: without runs of spaces, and cut."""
+    """A text of a file on one line, without runs of spaces, and cut."""
     plain = " ".join(str(text)[: 4 * most].split())
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
 def say(lines: Iterable[str], file: TextIO | None = None) -> None:
-    """Print lines: what comes from a file reaches the terminal here, and only here."""
+    """Print lines. Text from files reaches the terminal here, and only here."""
     for line in lines:
         print(clean(line), file=file)
+
+
+# --- options ---------------------------------------------------------------------------------------
+
+
+class OptionsError(ValueError):
+    """A value that an option does not take; the message is the line that the user sees."""
+
+
+class OptionParser(argparse.ArgumentParser):
+    """argparse with errors of one line, without guessed options, and with negative numbers as values."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(allow_abbrev=False, **facts)
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionsError(f"{message}; try --help")
+
+    def read(self, words: Sequence[str]) -> Any:
+        """The options as a namespace."""
+        if any("\0" in word for word in words):
+            raise OptionsError("an option has the NUL character in it, which is in no name of a file")
+        return self.parse_args(
+            [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in words]
+        )
+
+
+def above_zero(word: str) -> float:
+    number = float(word)
+    if not 0.0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+above_zero.__name__ = "number above 0"  # argparse shows it in errors
+
+
+def whole(smallest: int, largest: int) -> Callable[[str], int]:
+    """A reader of whole numbers in a range."""
+
+    def number(word: str) -> int:
+        if len(word) > 9 or not smallest <= int(word) <= largest:
+            raise ValueError
+        return int(word)
+
+    number.__name__ = f"whole number from {smallest} to {largest:,}"
+    return number
+
+
+def refused(program: str, error: object) -> int:
+    """Say on one line of stderr why a command cannot work; returns the exit status 2."""
+    say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
+    return 2
 
 
 # --- a bar -----------------------------------------------------------------------------------------
 
 
 class _NoBar:
-    """What stands for a bar that nobody would see."""
-
     def update(self) -> None: ...
 
 
 @contextmanager
 def progress_bar(total: int, unit: str, wanted: bool = True) -> Iterator[Any]:
-    """A bar on which to call `update` after each of so many: if tqdm is installed and somebody looks."""
+    """A bar with `update`, shown on a terminal if tqdm is installed."""
     tqdm: Any = None
     if wanted and sys.stderr is not None and sys.stderr.isatty():
-        try:
+        with suppress(ImportError):  # the extra progress is not there
             tqdm = importlib.import_module("tqdm.auto").tqdm
-        except ImportError:  # the extra progress is not there
-            tqdm = None
     if tqdm is None:
         yield _NoBar()
     else:
@@ -78,7 +141,7 @@ def progress_bar(total: int, unit: str, wanted: bool = True) -> Iterator[Any]:
 
 
 class _Patient(io.FileIO):
-    """A stream whose reader may leave, as `head` does, or whose disk may be full: the work goes on."""
+    """A stream that goes on when its reader leaves, as `head` does, or its disk is full."""
 
     failure: OSError | None = None
 
@@ -93,7 +156,7 @@ class _Patient(io.FileIO):
 
 
 def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
-    """For an encoding without them: ∂ as d, letters with accents without, all else as an escape."""
+    """Letters that an encoding lacks: ∂ as d, accents dropped, all else as an escape."""
     assert isinstance(error, UnicodeEncodeError)
     found = []
     for letter in error.object[error.start : error.end]:
@@ -103,7 +166,7 @@ def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
 
 
 def ready() -> None:
-    """Make the standard streams take any text: also if they are closed, or a pipe, or not in UTF-8."""
+    """Make the standard streams take any text, also closed ones, pipes, and other encodings than UTF-8."""
     codecs.register_error("plain", _in_plain_letters)
     while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # else a file that is opened later becomes stdout
         continue
@@ -119,7 +182,7 @@ def ready() -> None:
 
 
 def lost() -> OSError | None:
-    """Why what was printed could not be written, if it could not."""
+    """Why the output could not be written, if it could not."""
     sys.stdout.flush()
     raw = getattr(sys.stdout.buffer, "raw", None)
     return raw.failure if isinstance(raw, _Patient) else None

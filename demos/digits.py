@@ -196,8 +196,7 @@ def present(answers: Answers, folder: Path) -> None:
         f"scikit-learn's network with equal settings reads {answers.their_reading.accuracy:.1%} right.",
     )
     report.section(
-        "pictures",
-        "1 The pictures",
+        "The pictures",
         "Each has 8 × 8 pixels, from 0 for paper to 1 for ink: the 64 features of an example. The class is "
         f"the digit. {count} are for training, {unseen} are held out: no update depends on them.",
     )
@@ -210,8 +209,7 @@ def present(answers: Answers, folder: Path) -> None:
         "Three training pictures of each digit.",
     )
     report.section(
-        "training",
-        "2 The training",
+        "The training",
         f"An MLP 64-{HIDDEN}-{DIGITS} with tanh and softmax cross-entropy; {answers.epochs} epochs in "
         f"mini-batches of {BATCH}, with Adam and a learning rate of {RATE}. scikit-learn's ``MLPClassifier`` "
         "has the same settings. It begins with other random weights, and shuffles its batches in another "
@@ -242,7 +240,7 @@ def present(answers: Answers, folder: Path) -> None:
         "first records one picture as a graph of scalars, compiles it and compares the result with the "
         "graph. After that a whole batch is a few products of matrices here too.",
     )
-    report.section("confusion", "3 Which digit is read as which", most_confused(reading))
+    report.section("Which digit is read as which", most_confused(reading))
     report.show(
         "confusion",
         figures.confusion(reading.confusion),
@@ -252,8 +250,7 @@ def present(answers: Answers, folder: Path) -> None:
         "are framed.",
     )
     report.section(
-        "mistakes",
-        "4 The hardest pictures",
+        "The hardest pictures",
         "The loss of a picture is −log p, with p the probability of the digit that it shows. These "
         f"{HARDEST} of the held-out pictures have the largest, the worst of all first. Below each: the "
         "probabilities of the ten digits.",
@@ -271,8 +268,7 @@ def present(answers: Answers, folder: Path) -> None:
         "Blue and hatched: the digit shown. Orange: the digit that it is taken for, if that is another.",
     )
     report.section(
-        "neurons",
-        "5 What the hidden neurons look at",
+        "What the hidden neurons look at",
         "A hidden neuron has a weight for every pixel, so its weights are a picture too. Blue is where ink "
         "raises the neuron's sum, orange with a bar where ink lowers it. Some show a stroke or a curve; most "
         "are mixtures that no word fits, for the neurons share the work in no particular way. Above each "

@@ -95,16 +95,14 @@ MARKDOWN = re.compile(r"\$(?P<formula>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<stress>[^
 
 def prose(line: str) -> str:
     """A line of Markdown in HTML, with formulas, code and emphasis."""
-    parts, end = [], 0
-    for found in MARKDOWN.finditer(line):
-        parts.append(html.escape(line[end : found.start()]))
+
+    def piece(found: re.Match[str]) -> str:
         if found["formula"]:
-            parts.append(page.mathml(found["formula"]))
-        else:
-            tag = "code" if found["code"] else "em"
-            parts.append(f"<{tag}>{html.escape(found['code'] or found['stress'])}</{tag}>")
-        end = found.end()
-    return "".join(parts) + html.escape(line[end:])
+            return page.mathml(html.unescape(found["formula"]))
+        tag = "code" if found["code"] else "em"
+        return f"<{tag}>{found['code'] or found['stress']}</{tag}>"
+
+    return MARKDOWN.sub(piece, html.escape(line))
 
 
 def text(report: Report, source: str) -> None:
@@ -116,7 +114,7 @@ def text(report: Report, source: str) -> None:
         elif heading[1] == "#":  # the heading of the page
             continue
         else:
-            report.section(f"part{heading[2].split()[0]}", heading[2])
+            report.section(heading[2].split(" ", 1)[1])
         report.tell(*block.splitlines())
 
 

@@ -116,8 +116,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
         f"and {right_fresh:.1%} of {HELD_OUT} fresh ones, which the network has never seen.",
     )
     report.section(
-        "boundary",
-        "1 How the boundary forms",
+        "How the boundary forms",
         "The first weights are random, and so is the boundary. It is made of straight pieces, because every "
         "relu is a fold. It turns first, to the best straight cut there is, and bends afterwards, around the "
         "tips of the moons. Between the dashed lines the score is within −1 and 1, the margin: a point "
@@ -130,7 +129,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "cuts through both moons; in the last picture it winds between them like an S.",
         "The boundary (black), the margin (dashed), and how many points are on the right side.",
     )
-    report.section("film", "2 The same as a film")
+    report.section("The same as a film")
     film = frames(range(0, epochs + 1, stride))
     report.film(
         {title: plots.boundary(field, each) for title, each in film.items()},
@@ -138,8 +137,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
         "Play it, or move the slider with the mouse or the arrow keys.",
     )
     report.section(
-        "loss",
-        "3 The loss",
+        "The loss",
         f"Mini-batches of {BATCH}, so {POINTS // BATCH} updates in an epoch; Adam, with a learning rate that "
         f"falls from {RATE} to 0 along a cosine. The hinge loss goes on falling when all points are on the "
         "right side already: it wants the margin too.",
@@ -163,7 +161,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
         ],
         "Before and after",
     )
-    report.section("explorer", "4 One point, step by step")
+    report.section("One point, step by step")
     report.add(
         page.explorer(
             walk(seed, points, labels, epochs, folder),

@@ -135,8 +135,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
     rule = textwrap.dedent(inspect.getsource(LossCurve.verdict))
     report.add(page.details("How the verdicts are computed", page.listing(rule, "verdict")))
     report.section(
-        "activations",
-        "1 Activations",
+        "Activations",
         "Each row goes from too small, over right, to divergent, but not at the same rates: the slope of a "
         "sigmoid is at most ¼, so its network still learns slowly at rates where the others have finished. A "
         "rate that overshoots throws the weights across the valley; they may fall back into it, or into a "
@@ -144,8 +143,7 @@ def work(given: dict[str, Any], folder: Path) -> None:
     )
     show(report, "activations", activations, comparison)
     report.section(
-        "initialisations",
-        "2 Initialisations",
+        "Initialisations",
         "Here the activation is tanh. From zeros nothing is learned at any rate: every hidden neuron gives "
         "0, so no weight has a gradient, and only the bias of the output moves. Tiny weights have tiny "
         "gradients, and take long to leave 0. Large ones make the valley steep: a rate that was right for "

@@ -151,8 +151,7 @@ def present(answers: Answers, folder: Path) -> None:
         f"R² = {scores[NETWORK]:.3f} of the variance, linear regression {scores[LINE]:.3f}.",
     )
     report.section(
-        "training",
-        "1 The training, and where it stops",
+        "The training, and where it stops",
         f"{unseen} of {unseen + count} patients are held out until the end. From {count - held_back} of the "
         f"others an MLP 10-{HIDDEN}-1 with relu learns, with the mean squared error as its loss, in "
         f"mini-batches of {BATCH}, by AdamW with the learning rate {RATE} and the weight decay {DECAY:g}. "
@@ -178,8 +177,7 @@ def present(answers: Answers, folder: Path) -> None:
         "The loss of the training patients, and of those that say when to stop.",
     )
     report.section(
-        "predictions",
-        "2 Predicted against true",
+        "Predicted against true",
         "R² is the share of the variance that is explained: 1 − Σ (y − ŷ)² / Σ (y − ȳ)². A point on the "
         "dashed line is a patient predicted exactly. Both models draw the predictions towards the mean, as "
         "they should where the measurements hold only half of the information: patients who are well are "
@@ -204,8 +202,7 @@ def present(answers: Answers, folder: Path) -> None:
         "no weight."
     )
     report.section(
-        "residuals",
-        "3 The residuals",
+        "The residuals",
         "A residual is the error of a prediction, y − ŷ. A bend in the cloud of the linear model would be "
         "something that it has missed and a network could learn. Look for one.",
     )
@@ -217,7 +214,7 @@ def present(answers: Answers, folder: Path) -> None:
         "Residuals of the held-out patients: how large they are, and how often.",
     )
     verdict = _verdict(answers)
-    report.section("chance", "4 Is the difference more than chance?", verdict)
+    report.section("Is the difference more than chance?", verdict)
     low, high = answers.interval
     report.tell(
         f"Stopped after {len(history)} epochs; the best was {answers.best}.",

@@ -204,8 +204,7 @@ def tell_variants(report: Report, points: Points, variants: Sequence[Descent], e
     """The first section of the page."""
     count = len(points.x)
     report.section(
-        "variants",
-        "1 Batch, stochastic, mini-batch",
+        "Batch, stochastic, mini-batch",
         f"There are {count} points. Batch gradient descent takes the gradient of the loss on all of them: "
         f"one update in an epoch. Stochastic gradient descent takes one point at a time: {count} updates. "
         "Mini-batches are in between. All three begin at the same place, have the same learning rate, "
@@ -259,8 +258,7 @@ def tell_methods(
 ) -> None:
     """The second section of the page."""
     report.section(
-        "optimizers",
-        "2 Momentum, Nesterov, Adagrad, RMSprop, Adam",
+        "Momentum, Nesterov, Adagrad, RMSprop, Adam",
         "Now x lies between 1 and 4, far from 0, so that a steeper line with a lower intercept is almost as "
         f"good: the valley is long and narrow. Its curvature is {valley.steepness():.0f} times as large "
         "across as along. A rate that is not too large for the walls is small for the floor.",

@@ -1,4 +1,4 @@
-"""The activations by name: autograd's functions, applied to what the neurons of a layer computed."""
+"""The activations of layers, by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autograd import (
     tanh,
 )
 
-from .arguments import require_choice
+from .arguments import require_choice, require_kind
 
 __all__ = ["ACTIVATIONS", "Activation", "find_activation"]
 
@@ -33,13 +33,12 @@ class Activation:
 
     Attributes
     ----------
-    name : what `find_activation` finds it by, or the name of the user's function.
-    function : takes one weighted sum, or where it is `layerwise` all those of a layer.
-    initializer : the initializer of `nn.INITIALIZERS` that suits it.
-    torch, arguments : the class in torch.nn, and the arguments which make its formula this one.
-    onnx : ONNX's operator, if runtimes have it in double precision; without one `to_onnx` writes the formula
-        of the row.
-    layerwise : whether each output depends on all the sums, as a softmax does.
+    name : its name in `ACTIVATIONS`, or that of your function.
+    function : of one weighted sum, or if `layerwise` of all those of a layer.
+    initializer : the name of the initializer that suits it.
+    torch, arguments : the class in torch.nn, and the arguments that give the same formula.
+    onnx : ONNX's operator, if runtimes have it in double precision; otherwise `to_onnx` writes the formula.
+    layerwise : whether each output depends on all sums, as in a softmax.
     """
 
     name: str
@@ -51,18 +50,15 @@ class Activation:
     layerwise: bool = False
 
     def __post_init__(self) -> None:
-        if not callable(self.function):
-            raise TypeError(
-                f"the function of the activation {self.name!r:.60} must be a function of one Value, "
-                f"got {type(self.function).__name__}: {self.function!r:.60}"
-            )
+        expected = f"the function of the activation {self.name!r:.60} must be a function of one Value"
+        require_kind(self.function, Callable, expected)
 
     @property
     def linear(self) -> bool:
         return self.function is _identity
 
     def __call__(self, sums: Sequence[Any]) -> Sequence[Any]:
-        """The outputs for all the weighted sums of a layer."""
+        """The outputs for the weighted sums of a layer."""
         if self.linear:
             return sums
         if self.layerwise:
@@ -75,7 +71,7 @@ def _identity(x: Any) -> Any:
     return x
 
 
-# Of `gelu`, which is a function with a choice, the rows: these run along a layer.
+# The rows behind `gelu`, which is a function with an option.
 _GELU: Any = gelu(Value(0.0)).primitive
 _GELU_TANH: Any = gelu(Value(0.0), approximate="tanh").primitive
 
@@ -106,16 +102,15 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
     )
 }  # fmt: skip
-"""Every activation that has a name: nothing else states which rows these are, or what they are elsewhere."""
+"""The activations by name."""
 
 
 def find_activation(choice: str | Callable[[Any], Any]) -> Activation:
-    """The activation of that name, or the one that a function of one `Value` makes.
+    """The activation of that name, or of a function of one `Value`.
 
     Raises
     ------
-    ValueError : if no activation has that name; it lists those that do.
-    TypeError : if `choice` is neither a name nor a function.
+    TypeError, ValueError : if `choice` is neither a name in `ACTIVATIONS` nor a function.
 
     Examples
     --------

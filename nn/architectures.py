@@ -1,7 +1,7 @@
-"""How a model is built, as data: what `save` writes beside the numbers, and `load` builds a model from.
+"""Architectures: models as data, which `save` writes beside the numbers and `load` builds.
 
-An architecture has the arguments of a constructor by name. Their checks follow from its signature; `_SIZES`
-has the classes, and how many parameters their arguments give.
+An architecture has the arguments of a constructor by name, checked by its signature. `_SIZES` has the
+classes, and how many parameters their arguments give.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ __all__ = ["UnknownArchitecture", "architecture", "built", "count_parameters", "
 
 
 class UnknownArchitecture(Exception):
-    """An architecture that cannot be written down; the message says which part of it."""
+    """An architecture that cannot be described; the message says why."""
 
 
 def architecture(given: Any, place: Any) -> None:
-    """A check, as `nn.schema` has them, of what `described` gives."""
+    """A check of `nn.schema` for the results of `described`."""
     record({"type": choice(*_KINDS)}, others=anything)(given, place)
     kind = _KINDS[given["type"]]
-    more = {"lora": table_of(_LORA)} if hasattr(kind, "_array_forward") else {}
+    more = {"lora": table_of(_LORA)} if hasattr(kind, "_array_forward") and kind is not LoRA else {}
     record({"type": anything, **_arguments(kind)}, more)(given, place)
 
 
@@ -44,7 +44,7 @@ def _linear_map(given: Any, place: Any) -> None:
 
 
 def _arguments(kind: type[Module]) -> dict[str, Check]:
-    """A check for each argument of a constructor that is written down, by its name or its annotation."""
+    """A check for each described argument of a constructor, by its name or its annotation."""
     if kind is Sequential:
         return {"layers": list_of(architecture, least=1)}
     found: dict[str, Check] = {}
@@ -58,7 +58,7 @@ def _arguments(kind: type[Module]) -> dict[str, Check]:
 
 
 def count_parameters(description: Mapping[str, Any]) -> int:
-    """How many parameters it has; it is asked before room is made for them."""
+    """The number of parameters, before the model is built."""
     own: int = _SIZES[_KINDS[description["type"]]](description)
     changes = description.get("lora", {}).values()
     added: int = sum(each["rank"] * (each["n_in"] + each["n_out"]) for each in changes)
@@ -66,11 +66,11 @@ def count_parameters(description: Mapping[str, Any]) -> int:
 
 
 def described(model: Module) -> dict[str, Any]:
-    """How to build a model like this; what is built so must have the same modules, settings and parameters.
+    """The architecture of a model, which builds the same modules, settings and parameter names.
 
     Raises
     ------
-    UnknownArchitecture : if that cannot be told.
+    UnknownArchitecture : if there is none.
     """
     name = type(model).__name__
     if _KINDS.get(name) is not type(model):
@@ -85,7 +85,7 @@ def described(model: Module) -> dict[str, Any]:
         settings = {"linear": linear, "rank": model.rank, "alpha": model.alpha}
     else:
         assert isinstance(model, Described)
-        settings = {"name": getattr(model, "_name", ""), **_WITHOUT_EXPERTS, **model._settings()}
+        settings = {"name": model._name, **_WITHOUT_EXPERTS, **model._settings()}
     description = {"type": name} | {each: _plain(settings[each]) for each in _arguments(type(model))}
     if not isinstance(model, (Sequential, LoRA)):
         changes = {path: lora for path, _, lora in lora_places(model)}
@@ -100,11 +100,11 @@ def described(model: Module) -> dict[str, Any]:
 
 
 def built(description: Mapping[str, Any], seed: int | None = None) -> Module:
-    """The model of a description.
+    """The model of an architecture.
 
     Raises
     ------
-    ValueError : if what it says of the parts does not fit together.
+    ValueError : if the arguments do not fit together.
     """
     kind = _KINDS[description["type"]]
     arguments = {name: description[name] for name in _arguments(kind)}
@@ -139,15 +139,10 @@ def _outline(model: Module) -> list[Any]:
     """The modules with their settings, and the names of the parameters."""
     kinds = []
     for module in model.modules():
-        settings = module._settings() if isinstance(module, Described) else {}
-        kinds.append((type(module).__name__, {name: _comparable(each) for name, each in settings.items()}))
+        settings = module._settings().items() if isinstance(module, Described) else ()
+        plain = {name: each for name, each in settings if not isinstance(each, Module)}
+        kinds.append((type(module).__name__, plain))
     return [*kinds, *(name for name, _ in model.named_parameters())]
-
-
-def _comparable(setting: Any) -> Any:
-    return (
-        setting.name if isinstance(setting, Activation) else None if isinstance(setting, Module) else setting
-    )
 
 
 # --- the classes -----------------------------------------------------------------------------------
@@ -155,7 +150,7 @@ def _comparable(setting: Any) -> Any:
 _count = whole(1)
 _LORA = record({"rank": _count, "alpha": real(0.0), "n_in": _count, "n_out": _count})
 _WITHOUT_EXPERTS = {"n_expert": 0, "top_k": 2}  # what a block without experts says nothing of
-_CHECKS: dict[str, Check] = {  # the constructor itself refuses what else makes no sense
+_CHECKS: dict[str, Check] = {  # the constructors check the rest
     "p": real(0.0, 1.0), "dropout": real(0.0, 1.0), "approximate": choice("none", "tanh"),
     "float": real(0.0), "bool": flag, "str": text, "Linear": _linear_map,
     "Function": choice(*ACTIVATIONS, "swiglu"), "Sequence[int]": list_of(_count, least=1),

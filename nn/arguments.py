@@ -1,4 +1,4 @@
-"""Checks of what users give, with errors that say what was given and what was expected."""
+"""Checks of arguments; an error names the argument, and says what was given and what was expected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import operator
 import pickle
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -15,13 +15,13 @@ import numpy as np
 
 __all__ = [
     "Described", "index_of", "random_generator", "require_choice", "require_column", "require_count",
-    "require_flag", "require_fraction", "require_integer", "require_number", "require_positive",
-    "require_state", "require_text", "scalar",
+    "require_flag", "require_fraction", "require_integer", "require_kind", "require_number", "require_option",
+    "require_positive", "require_state", "require_text", "scalar",
 ]  # fmt: skip
 
 
 def require_count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`, numpy's integers included; an error that names it otherwise.
+    """`value` as an int of at least `least`; numpy's integers are integers.
 
     >>> require_count("n_in", 2.0)
     Traceback (most recent call last):
@@ -35,7 +35,7 @@ def require_count(name: str, value: Any, least: int = 1) -> int:
 
 
 def require_integer(name: str, value: Any) -> int:
-    """`value` as an int, numpy's integers included; an error that names it otherwise.
+    """`value` as an int; numpy's integers are integers.
 
     >>> require_integer("ignore_index", "no")
     Traceback (most recent call last):
@@ -50,8 +50,35 @@ def require_integer(name: str, value: Any) -> int:
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}: {value!r:.60}") from None
 
 
+def require_kind(value: Any, kind: Any, expected: str) -> None:
+    """A `TypeError` that says what was `expected`, unless the value is of this kind, or one of these.
+
+    >>> require_kind(3, str, "title must be a string")
+    Traceback (most recent call last):
+        ...
+    TypeError: title must be a string, got int: 3
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{expected}, got {type(value).__name__}: {value!r:.60}")
+
+
+def require_option(name: str, value: Any, *options: str) -> str:
+    """`value` if it is one of the options; an error that names it otherwise.
+
+    >>> require_option("mode", "least", "min", "max")
+    Traceback (most recent call last):
+        ...
+    ValueError: mode must be 'min' or 'max', got 'least'
+    """
+    if value not in options:
+        *first, last = map(repr, options)
+        raise ValueError(f"{name} must be {', '.join(first)} or {last}, got {value!r:.60}")
+    option: str = value
+    return option
+
+
 def require_number(name: str, value: Any, least: float = -math.inf) -> float:
-    """`value` as a finite float of at least `least`; an error that names it otherwise.
+    """`value` as a finite float of at least `least`.
 
     >>> require_number("lr", -0.1, least=0.0)
     Traceback (most recent call last):
@@ -71,7 +98,7 @@ def require_number(name: str, value: Any, least: float = -math.inf) -> float:
 
 
 def require_positive(name: str, value: Any) -> float:
-    """`value` as a finite float above 0; an error that names it otherwise.
+    """`value` as a finite float above 0.
 
     >>> require_positive("max_norm", 0)
     Traceback (most recent call last):
@@ -85,7 +112,7 @@ def require_positive(name: str, value: Any) -> float:
 
 
 def require_fraction(name: str, value: Any, below: bool = False) -> float:
-    """`value` as a float from 0 to 1, or `below` 1; an error that names it otherwise.
+    """`value` as a float from 0 to 1, or `below` 1.
 
     >>> require_fraction("p", 1.0, below=True)
     Traceback (most recent call last):
@@ -99,36 +126,32 @@ def require_fraction(name: str, value: Any, below: bool = False) -> float:
 
 
 def require_flag(name: str, value: Any) -> bool:
-    """`value` as a bool; an error that names it otherwise, for ``"no"`` would count as true.
+    """`value` as a bool: any text, even ``"no"``, would count as true.
 
     >>> require_flag("shuffle", "no")
     Traceback (most recent call last):
         ...
     TypeError: shuffle must be True or False, got str: 'no'
     """
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {type(value).__name__}: {value!r:.60}")
+    require_kind(value, (bool, np.bool_), f"{name} must be True or False")
     return bool(value)
 
 
 def require_text(name: str, value: Any) -> str:
-    """`value` if it is a string; an error that names it otherwise."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {type(value).__name__}: {value!r:.60}")
-    return value
+    """`value` if it is a string."""
+    require_kind(value, str, f"{name} must be a string")
+    return str(value)
 
 
 def require_column(monitor: Any) -> str | None:
-    """The name of a column of a history, or None; an error otherwise."""
-    if monitor is not None and not isinstance(monitor, str):
-        raise TypeError(
-            f"monitor must be the name of a column, got {type(monitor).__name__}: {monitor!r:.60}"
-        )
-    return monitor
+    """The name of a column of a history, or None."""
+    require_kind(monitor, (str, type(None)), "monitor must be the name of a column")
+    column: str | None = monitor
+    return column
 
 
 def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) -> Any:
-    """The entry of `table` of that name, or a function as it is; an error that says the names otherwise.
+    """The entry of `table` with this name, or a function as it is; an error lists the names.
 
     >>> require_choice("loss", "mse", {"mse_loss": abs}, "loss(prediction, target)")
     Traceback (most recent call last):
@@ -139,48 +162,39 @@ def require_choice(kind: str, choice: Any, table: Mapping[str, Any], form: str) 
         if choice not in table:
             raise ValueError(f"no {kind} is named {choice!r}: choose one of {', '.join(table)}")
         return table[choice]
-    if not callable(choice):
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise TypeError(
-            f"{article} {kind} is a name or a function {form}, got {type(choice).__name__}: {choice!r:.60}"
-        )
+    article = "an" if kind[0] in "aeiou" else "a"
+    require_kind(choice, Callable, f"{article} {kind} is a name or a function {form}")
     return choice
 
 
 def scalar(value: Any) -> Any:
-    """What an array without axes holds, as an element of numpy or torch is one; anything else as it is.
+    """The number in an array without axes, such as an element of numpy or torch; anything else as it is.
 
     >>> scalar(np.array(2)), scalar(np.float32(0.5)), scalar("a")
     (2, 0.5, 'a')
     """
-    # Not `item`, which of a masked number gives 0.
+    # `item` would give 0 for a masked number.
     return value.tolist() if getattr(value, "ndim", None) == 0 and hasattr(value, "tolist") else value
 
 
 class Described:
-    """What says its settings: the arguments of its constructor, as far as they are attributes of it.
+    """A base class whose repr shows the arguments of the constructor that are attributes.
 
-    What is off as by default (a switch, None, 0) is left out.
+    A switch, None or 0 is left out at its default.
     """
 
     def _settings(self) -> dict[str, Any]:
         names = inspect.signature(type(self)).parameters
-        # nonlin is a second word for the activation
+        # nonlin is another name of the activation
         return {name: getattr(self, name) for name in names if hasattr(self, name) and name != "nonlin"}
 
     def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        shown = [
-            _setting(name, value)
-            for name, value in self._settings().items()
-            if not (_unsaid(defaults[name].default) and value == defaults[name].default)
-        ]
+        settings, shown = self._settings(), []
+        for name, argument in inspect.signature(type(self)).parameters.items():
+            unsaid = argument.default is True or argument.default in (None, False, 0)
+            if name in settings and not (unsaid and settings[name] == argument.default):
+                shown.append(_setting(name, settings[name]))
         return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _unsaid(default: Any) -> bool:
-    """Whether a default is a switch, None or 0."""
-    return default is True or default in (None, False, 0)
 
 
 # Settings that need no name.
@@ -200,9 +214,9 @@ def _setting(name: str, value: Any) -> str:
 
 
 def require_state(owner: Any, state: Any, **kinds: type) -> None:
-    """An error if `state` is not what `state_dict` of an owner like this gives: a mapping with these members.
+    """Refuse what `state_dict` of this kind of owner does not give: a mapping with these members.
 
-    It names its owner's class as its kind; older ones do not.
+    The kind is the name of the owner's class; states of older versions have none.
     """
     if not isinstance(state, Mapping) or not all(
         name in state and isinstance(state[name], kind) for name, kind in kinds.items()
@@ -216,10 +230,10 @@ def require_state(owner: Any, state: Any, **kinds: type) -> None:
 
 
 def random_generator(seed: Any) -> np.random.Generator:
-    """The generator that a seed makes, or the generator that was given as one.
+    """The generator of a seed; a generator is its own.
 
-    None draws the seed from Python's or numpy's global generator, so that ``random.seed`` and
-    ``numpy.random.seed`` make a script repeatable that gives no seed.
+    None draws a seed from Python's or numpy's global generator: ``random.seed`` or ``numpy.random.seed``
+    makes a script without seeds repeatable.
 
     >>> random_generator("today")
     Traceback (most recent call last):
@@ -238,7 +252,7 @@ def random_generator(seed: Any) -> np.random.Generator:
 
 
 def _global_states() -> tuple[int, bytes]:
-    """The states of Python's and numpy's global generators: a hash and a pickle."""
+    """The states of Python's and numpy's global generators, as a hash and a pickle."""
     return hash(random.getstate()), pickle.dumps(np.random.get_state(legacy=False))
 
 
@@ -247,10 +261,9 @@ _source = 0 if np.random.get_state(legacy=False)["state"]["pos"] == 623 else 1  
 
 
 def _global_seed() -> int:
-    """A seed from Python's global generator, or from numpy's if that is the one that was seeded.
+    """A seed from the global generator of Python or numpy that has moved since the last seed was drawn.
 
-    Nobody can be asked which was. It is taken from the one that has moved since the last time, from Python's
-    if both have, whose numbers micrograd draws; and if none has, from the same one again.
+    If both have, it is Python's, from which micrograd draws; if none has, the same one again.
     """
     global _looked, _source
     moved = [now != then for now, then in zip(_global_states(), _looked)]

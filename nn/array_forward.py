@@ -1,9 +1,8 @@
-"""The operations of a forward pass on arrays: one formula of each part of a transformer, for torch and ONNX.
+"""The forward pass on arrays: each layer has one formula for torch and ONNX, ``_array_forward(ops, sub, x)``.
 
-A class made of other modules has the formula as ``_array_forward(ops, sub, x)``: `ops` has the operations
-that the two libraries name differently, and ``sub(name, x)`` applies the module in that attribute, or returns
-x where the attribute is None. Vectors lie along the last axis of x, positions along the axis before. Operands
-are tensors of torch or nodes of an ONNX graph, which have arithmetic and ``@``.
+x is a tensor of torch, or a tensor of an ONNX graph with some of the same methods; `ops` has what torch's
+tensors have no method for, and ``sub(name, x)`` applies the module in that attribute, or returns x where the
+attribute is None. Vectors lie along the last axis of x, positions along the axis before.
 """
 
 from __future__ import annotations
@@ -19,7 +18,10 @@ Sub = Callable[[str, Any], Any]
 
 
 class Operations(Protocol):
-    """What a formula needs besides arithmetic; T positions, H heads, vectors of n = H·d numbers."""
+    """What a formula needs besides the operators and methods of a tensor; T positions."""
+
+    def tensor(self, values: Any) -> Any:
+        """The parameters (n,) or (m, n) as a tensor; torch has modules for the layers with parameters."""
 
     def activated(self, activation: Activation, x: Any) -> Any:
         """The activation of each number, or of each vector."""
@@ -27,32 +29,14 @@ class Operations(Protocol):
     def positions(self, tokens: Any) -> Any:
         """0, 1, ..., T − 1 for tokens (..., T)."""
 
-    def heads(self, x: Any, n_head: int) -> Any:
-        """(..., T, n) as (..., H, T, d)."""
-
-    def joined(self, x: Any) -> Any:
-        """(..., H, T, d) as (..., T, n)."""
-
-    def transposed(self, x: Any) -> Any:
-        """(..., T, d) as (..., d, T)."""
-
     def turned(self, x: Any, base: float) -> Any:
         """(..., T, d) with each pair of numbers turned by its rotary position."""
 
     def causal_softmax(self, scores: Any) -> Any:
         """The softmax of scores (..., T, T) over the positions up to the row's own."""
 
-    def softmax(self, x: Any) -> Any:
-        """The softmax along the last axis."""
-
     def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
         """The shares of the k largest scores along the last axis, of equal ones the first; else 0."""
-
-    def total(self, x: Any) -> Any:
-        """The sum along the last axis, which stays."""
-
-    def column(self, x: Any, i: int) -> Any:
-        """Number i along the last axis, which stays."""
 
 
 def has_formula(part: Any) -> bool:

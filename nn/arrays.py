@@ -1,4 +1,4 @@
-"""What users give as data: anything that becomes an array of finite real numbers."""
+"""Data from users as arrays of finite real numbers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["features_of", "finite_array", "require_unmasked"]
 
 
 def features_of(model: Any, X: Any, name: str = "X") -> Any:
-    """The features (N, D) as an array, as many as the model takes.
+    """The features as an array (N, D), with the D of the model.
 
     Raises
     ------
-    TypeError, ValueError : as for `finite_array`; if there are none, or the shape is another.
+    TypeError, ValueError : as for `finite_array`; if there are none, or their shape is another.
     """
     features = finite_array(name, X)
     if features.size == 0:
@@ -37,7 +37,7 @@ def features_of(model: Any, X: Any, name: str = "X") -> Any:
 
 
 def require_unmasked(name: str, data: Any) -> None:
-    """An error if any of the numbers is masked: as an array of numbers it would count like all others."""
+    """Refuse masked numbers: `np.asarray` would take them for data."""
     masked = whole = 0
     pending = [data]
     while pending:
@@ -56,15 +56,14 @@ def require_unmasked(name: str, data: Any) -> None:
 
 
 def finite_array(name: str, data: Any) -> Any:
-    """The data as an array of real numbers.
+    """The data as an array.
 
     Raises
     ------
-    TypeError, ValueError : if they are not real numbers in rows of one length, or one is masked or not
-        finite.
+    TypeError, ValueError : if they are not finite real numbers in rows of one length, or one is masked.
     """
     require_unmasked(name, data)
-    if hasattr(data, "detach"):  # torch's own refuse to become arrays while they have a gradient
+    if hasattr(data, "detach"):  # a tensor of torch with a gradient refuses to become an array
         data = data.detach()
     expected = f"{name} must be numbers in rows of one length"
     try:
@@ -89,13 +88,13 @@ def finite_array(name: str, data: Any) -> Any:
 
 
 def _unequal_rows(data: Any) -> str:
-    """Which row has another length than the first, for an error."""
+    """The first row whose length differs from row 0, for an error."""
     sizes = [len(row) if hasattr(row, "__len__") else 1 for row in data] if isinstance(data, Iterable) else []
     odd = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     return "" if odd is None else f"got {sizes[0]} in row 0 and {sizes[odd]} in row {odd}"
 
 
 def _in(place: tuple[int, ...]) -> str:
-    """Where in the data, for an error; of a lone number nothing."""
+    """The place in the data, for an error; empty for a lone number."""
     axes = zip(("row", "column"), place)
     return " in " + ", ".join(f"{axis} {i}" for axis, i in axes) if place else ""

@@ -1,4 +1,4 @@
-"""`CausalSelfAttention`: each position looks back at those before it, by queries, keys and values."""
+"""`CausalSelfAttention`: each position attends to itself and those before it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from .arguments import (
     random_generator,
     require_count,
     require_flag,
-    require_fraction,
     require_positive,
     require_text,
 )
 from .array_forward import Operations, Sub
 from .initializers import Initializer
-from .layers import Dropout, Seed, inputs_of, listed
+from .layers import Seed, inputs_of, listed, make_dropout
 from .linear import Linear, OneWidth, Vector, in_scope
 from .module import Module
 
@@ -28,13 +27,13 @@ __all__ = ["CausalSelfAttention", "KeyValueCache", "vectors_of"]
 
 @dataclass(slots=True)
 class KeyValueCache:
-    """What one attention layer keeps of the positions that it has seen, as the `Value`s that were recorded.
+    """The recorded keys and values of one attention layer, by position and head: ``keys[position][head]``.
 
     Attributes
     ----------
-    keys, values : of each position and each head a tuple of head_dim `Value`s: ``keys[position][head]``.
-    scores, weights : of each position and each head a tuple of a `Value` for every position up to it: how
-        well its query fits that one's key, and the softmax of these.
+    keys, values : tuples of head_dim `Value`s.
+    scores, weights : tuples of a `Value` for every position up to this one: the scores of its query with
+        their keys, and the softmax of these.
 
     Examples
     --------
@@ -58,22 +57,22 @@ class KeyValueCache:
 class CausalSelfAttention(OneWidth, Described, Module):
     """Attention of every position over itself and those before it, in several heads.
 
-    Of a head with queries q, keys k and values v of d numbers each, at position t:
+    A head has queries q, keys k and values v of d numbers each. At position t it computes
 
         aₛ = softmax over s ≤ t of qₜ·kₛ / √d,  yₜ = Σₛ aₛ vₛ
 
-    and the heads' y side by side go through the projection. With rotary positions, the pairs (q₂ᵢ, q₂ᵢ₊₁) of
-    position t, and those of k, are first turned by the angle t · base^(−2i/d): so a score depends on how far
-    apart the two positions are.
+    The projection maps the concatenated y of all heads. With rotary positions, the pairs (q₂ᵢ, q₂ᵢ₊₁) of
+    position t, and those of k, are first turned by the angle t · base^(−2i/d), so that a score depends on the
+    distance of the two positions.
 
     Parameters
     ----------
-    n_embd : how long the vectors are; `n_head` divides it.
+    n_embd : the length of the vectors; `n_head` divides it.
     n_head : the number of heads, at least 1.
     bias : whether the four linear maps have biases.
-    rotary : whether positions are rotary; n_embd / n_head must be even then.
+    rotary : whether positions are rotary, for which n_embd / n_head must be even.
     rotary_base : the base of the angles, above 0.
-    dropout : p of a `Dropout` of the weights a, which are not normalized again.
+    dropout : p of a `Dropout` of the weights a, without normalizing them again.
     initializer, seed, name : as for `Neuron`.
 
     Attributes
@@ -89,7 +88,7 @@ class CausalSelfAttention(OneWidth, Described, Module):
 
     Examples
     --------
-    A call with T vectors gives T vectors. `step` takes one, and a cache of what came before it.
+    A call with T vectors gives T vectors. `step` takes one vector and a cache of those before it.
 
     >>> from nn import CausalSelfAttention, KeyValueCache
     >>> attention = CausalSelfAttention(4, n_head=2, seed=0)
@@ -122,21 +121,18 @@ class CausalSelfAttention(OneWidth, Described, Module):
         self.rotary_base = require_positive("rotary_base", rotary_base)
         rng = random_generator(seed)
         self.query, self.key, self.value, self.projection = (
-            Linear(n_embd, n_embd, bias, initializer, rng, f"{name}.{part}" if name else part)
+            Linear(n_embd, n_embd, bias, initializer, rng, f"{self._prefix}{part}")
             for part in ("query", "key", "value", "projection")
         )
-        p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
-        self._turns: list[
-            list[tuple[Vector, Vector]]
-        ] = []  # of each position and pair the rows of a rotation
+        self.dropout = make_dropout(dropout, rng)
+        self._turns: list[Any] = []  # for each position, of each pair the two rows of its rotation
 
     def __call__(self, x: Any) -> list[Vector]:
         cache = KeyValueCache()
         return [self.step(each, cache) for each in vectors_of(x, self)]
 
     def step(self, x: Any, cache: KeyValueCache) -> Vector:
-        """The output at the position after those in the cache, to which its key and value are added.
+        """The output at the next position, whose key and value are added to the cache.
 
         Parameters
         ----------
@@ -144,7 +140,7 @@ class CausalSelfAttention(OneWidth, Described, Module):
         cache : of the positions before; it is changed.
         """
         x = inputs_of(x, self)
-        place, prefix = len(cache), f"{self._name}." if self._name else ""
+        place = len(cache)
         queries = self._heads(self.query(x), place, turned=True)
         cache.keys.append(self._heads(self.key(x), place, turned=True))
         cache.values.append(self._heads(self.value(x), place))
@@ -153,7 +149,7 @@ class CausalSelfAttention(OneWidth, Described, Module):
         attended: list[Value] = []
         root = math.sqrt(self.n_embd // self.n_head)
         for head, query in enumerate(queries):
-            scope = f"{prefix}head{head}"
+            scope = f"{self._prefix}head{head}"
             products = in_scope(tuple([dot(query, keys[head]) for keys in cache.keys]), scope)
             scores.append(in_scope(tuple([each / root for each in products]), scope, constants=True))
             weights.append(in_scope(sequence(softmax(scores[-1])), scope))
@@ -168,15 +164,18 @@ class CausalSelfAttention(OneWidth, Described, Module):
         return y
 
     def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
-        query, key, value = (ops.heads(sub(name, x), self.n_head) for name in ("query", "key", "value"))
+        query, key, value = (  # (..., H, T, d), of H heads of d numbers
+            sub(name, x).unflatten(-1, (self.n_head, -1)).transpose(-3, -2)
+            for name in ("query", "key", "value")
+        )
         if self.rotary:
             query, key = (ops.turned(each, self.rotary_base) for each in (query, key))
-        scores = (query @ ops.transposed(key)) / math.sqrt(self.n_embd // self.n_head)
+        scores = (query @ key.transpose(-2, -1)) / math.sqrt(self.n_embd // self.n_head)
         weights = sub("dropout", ops.causal_softmax(scores))
-        return sub("projection", ops.joined(weights @ value))
+        return sub("projection", (weights @ value).transpose(-3, -2).flatten(-2))
 
     def _heads(self, x: Vector, place: int, turned: bool = False) -> list[Vector]:
-        """The parts of a vector that belong to each head, turned by the position where that is asked."""
+        """The parts of a vector for each head, `turned` by rotary positions."""
         size = self.n_embd // self.n_head
         heads = [x[start : start + size] for start in range(0, self.n_embd, size)]
         if not (self.rotary and turned):
@@ -187,20 +186,19 @@ class CausalSelfAttention(OneWidth, Described, Module):
             turns: list[Value] = []
             for pair, both in zip(zip(numbers[::2], numbers[1::2]), rows):
                 turns += [dot(row, pair) for row in both]
-            found.append(in_scope(tuple(turns), f"{self._name}.head{head}" if self._name else f"head{head}"))
+            found.append(in_scope(tuple(turns), f"{self._prefix}head{head}"))
         return found
 
-    def _rotations(self, place: int) -> list[tuple[Vector, Vector]]:
-        """The two rows of the rotation of each pair at this position."""
+    def _rotations(self, place: int) -> list[list[Vector]]:
+        """The two rows of each pair's rotation at this position."""
         size = self.n_embd // self.n_head
         while len(self._turns) <= place:
             angles = [len(self._turns) * self.rotary_base ** (-i / size) for i in range(0, size, 2)]
             rows = [((math.cos(a), -math.sin(a)), (math.sin(a), math.cos(a))) for a in angles]
-            self._turns.append([(self._constants(one), self._constants(other)) for one, other in rows])
-        return self._turns[place]
-
-    def _constants(self, numbers: tuple[float, float]) -> Vector:
-        return in_scope(sequence(numbers), f"{self._name}.rotary" if self._name else "rotary")
+            scope = f"{self._prefix}rotary"
+            self._turns.append([[in_scope(sequence(row), scope) for row in both] for both in rows])
+        turns: list[list[Vector]] = self._turns[place]
+        return turns
 
     @property
     def bias(self) -> bool:
@@ -211,11 +209,11 @@ class CausalSelfAttention(OneWidth, Described, Module):
 
 
 def vectors_of(x: Any, reader: Any) -> list[Vector]:
-    """The vectors of a sequence, each as one operand.
+    """The vectors of a sequence, each as one operand of the engine.
 
     Raises
     ------
-    TypeError, ValueError : if it is no sequence of vectors of the reader's length, or has none.
+    TypeError, ValueError : if x is no sequence of at least one vector of the reader's length.
     """
     rows = listed(x)
     if not isinstance(rows, (list, tuple)) or not rows or not all(hasattr(row, "__iter__") for row in rows):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .arguments import random_generator, require_count, require_flag
 
-__all__ = ["batches"]
+__all__ = ["Order", "batches"]
 
 
 def batches(
@@ -51,3 +52,35 @@ def batches(
     if shuffle and size < n:
         generator.shuffle(order)
     return (order[start : start + size] for start in range(0, n, size))
+
+
+class Order:
+    """The batches of each epoch. An epoch that is drawn again has the same ones.
+
+    Attributes
+    ----------
+    n, batch_size, shuffle, generator : as `batches` takes them.
+    largest, updates : the examples of the largest batch, and the number of batches in an epoch.
+    states : by epoch, the generator's state at its beginning.
+    """
+
+    def __init__(self, n: int, batch_size: int | None, shuffle: bool, generator: np.random.Generator) -> None:
+        self.n, self.batch_size, self.shuffle, self.generator = n, batch_size, shuffle, generator
+        self.largest = min(batch_size or n, n)
+        self.updates = -(-n // self.largest)
+        self.states: dict[int, dict[str, Any]] = {}
+        self._drawn = list(batches(n, batch_size, shuffle=False)) if self.updates == 1 or not shuffle else []
+
+    def batches(self, epoch: int) -> list[npt.NDArray[np.intp]]:
+        if self._drawn:
+            return self._drawn
+        self.generator.bit_generator.state = self.states[epoch] = self.state(epoch)
+        return list(batches(self.n, self.batch_size, self.shuffle, self.generator))
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """The generator's state at the beginning of an epoch: one that was drawn, or the next."""
+        return self.states.get(epoch) or dict(self.generator.bit_generator.state)
+
+    def forget(self, epoch: int) -> None:
+        """Forget the epochs before this one, which are completed."""
+        self.states = {number: state for number, state in self.states.items() if number >= epoch}

@@ -1,22 +1,23 @@
-"""What `fit` may call after each epoch: stopping early, and checkpoints.
+"""Callbacks of `fit`: stopping early, and checkpoints.
 
-A callback is a function ``callback(epoch, history)``; one that returns True ends the training. It may also
-have
+A callback is a function ``callback(epoch, history)``, called after each epoch; if it returns True, the
+training ends. It may also have
 
-- ``begin(history)``, called before the first step, with what a resumed training has done already: to refuse
-  what cannot work, or with True to end the training at once;
-- ``finish(history)``, called after the last;
-- ``state_dict()`` and ``load_state_dict(state)``: its memory, as numbers, text, lists and dicts, is part of
-  every checkpoint and history, and is given back before ``begin`` when the training is resumed;
-- ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` need not look for changes
-  then, which takes about as long as a few examples. `Watch` makes one of a function.
+- ``begin(history)``, called before the first step with the history of a resumed training: it may raise, or
+  return True to end the training at once;
+- ``finish(history)``, called after the last step;
+- ``state_dict()`` and ``load_state_dict(state)``: a state of numbers, text, lists and dicts, saved in every
+  checkpoint and history, and restored before ``begin`` when the training is resumed;
+- ``only_looks = True`` in its class, if it changes nothing that is trained: `fit` then skips a search for
+  changes that takes about as long as a few examples. `Watch` makes such a callback of a function.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -26,30 +27,27 @@ from .arguments import Described, require_column, require_count, require_flag, r
 from .history import History
 from .module import Module
 
-__all__ = ["Checkpoint", "EarlyStopping", "Watch"]
+__all__ = ["Callbacks", "Checkpoint", "EarlyStopping", "Watch", "only_looks"]
 
 
 class EarlyStopping(Described):
-    """End the training when a number has not improved for `patience` epochs, and go back to the best model.
+    """End the training when a number has not improved for `patience` epochs, and restore the best parameters.
 
-    A number that is nan is not an improvement. Where all are nan, no epoch is the best, and the parameters
-    are left as they are. A checkpoint has the best parameters too; a training that was begun without this
-    callback and is resumed with it does not know those of earlier epochs, and keeps the last if one of them
-    was the best.
+    nan is no improvement; where all numbers are nan, the parameters stay. Checkpoints save the best
+    parameters too. A training resumed with this callback, but begun without it, keeps the last parameters if
+    an earlier epoch was the best.
 
     Parameters
     ----------
-    model : the model that is trained, to put its best parameters back at the end; None to leave those of the
-        last epoch.
+    model : the model in training, for its best parameters; None to keep those of the last epoch.
     patience : in epochs, at least 1.
-    min_delta : by how much a number has to be better to count, at least 0.
-    monitor : the column of `History.columns` to watch; by default ``"validation_loss"``, or without
-        validation data ``"loss"``.
-    largest : whether more is better, as of an accuracy.
+    min_delta : the smallest improvement that counts, at least 0.
+    monitor : a column of `History.columns`; by default ``"validation_loss"``, or without one ``"loss"``.
+    largest : whether more is better, as for an accuracy.
 
     Attributes
     ----------
-    best_epoch : counted from 1; 0 before the first, and while all numbers are nan.
+    best_epoch : from 1; 0 before the first, and while all numbers are nan.
 
     Raises
     ------
@@ -100,11 +98,11 @@ class EarlyStopping(Described):
         return epoch - best >= self.patience
 
     def begin(self, history: History) -> bool:
-        """Whether a resumed training had ended already."""
+        """Whether a resumed training has already ended."""
         return len(history) > 0 and len(history) - self._best_of(history) >= self.patience
 
     def _best_of(self, history: History) -> int:
-        """Looked for in all the epochs, so that a resumed training stops where it would have stopped."""
+        """The best of all epochs, so that a resumed training stops where it would have stopped."""
         sign = -1.0 if self.largest else 1.0
         best, least = 0, math.inf
         for epoch, number in enumerate(history.watched(self.monitor, type(self).__name__), start=1):
@@ -113,15 +111,15 @@ class EarlyStopping(Described):
         return best
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` puts back: the column, the best epoch, and the parameters after it."""
+        """The column, the best epoch, and the parameters after it."""
         return {"monitor": self.monitor, "best_epoch": self.best_epoch, "best": list(self._best)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another.
+        """Continue from the `state_dict` of another.
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, of another column, or of another number of parameters.
+        TypeError, ValueError : if `state` is none, or of another column or number of parameters.
         """
         require_state(self, state, monitor=object, best_epoch=object, best=list)
         if state["monitor"] != self.monitor:
@@ -136,7 +134,7 @@ class EarlyStopping(Described):
         self.best_epoch, self._best = require_count("best_epoch", state["best_epoch"], least=0), best
 
     def finish(self, history: History) -> None:
-        """At the end of the training, put the best parameters back."""
+        """Restore the best parameters."""
         if self.model is not None and self._best:
             for parameter, number in zip(self.model.parameters(), self._best, strict=True):
                 parameter.data = number
@@ -145,8 +143,7 @@ class EarlyStopping(Described):
 class Checkpoint(Described):
     """Write a checkpoint every few epochs: see `History.save`, and `fit` with `resume`.
 
-    Each takes the place of the one before, whole or not at all: whenever the process is killed, there is one
-    that can be read.
+    Each replaces the previous one as a whole: whenever the process is killed, a readable one remains.
 
     Parameters
     ----------
@@ -183,7 +180,7 @@ class Checkpoint(Described):
         self.every = require_count("every", every)
 
     def begin(self, history: History) -> None:
-        """Make sure that a file can be written there, before hours of training."""
+        """Raise at once, before hours of training, if no file can be written there."""
         require_writable(self.path)
 
     def __call__(self, epoch: int, history: History) -> None:
@@ -194,7 +191,7 @@ class Checkpoint(Described):
 class Watch(Described):
     """Call a function after each epoch that changes nothing that is trained, such as one that takes notes.
 
-    `fit` looks for changes after any other function: it records the model again, epoch after epoch.
+    After any other function `fit` looks for changes: it records the model again in each epoch.
 
     Parameters
     ----------
@@ -227,3 +224,88 @@ class Watch(Described):
 
     def __call__(self, epoch: int, history: History) -> Any:
         return self.function(epoch, history)
+
+
+class Callbacks:
+    """The callbacks of one training; an interrupt may come between two of them.
+
+    Attributes
+    ----------
+    called : for each callback, the last epoch after which it was called.
+    ending : whether one has ended the training, before the others were called.
+    """
+
+    def __init__(self, functions: Sequence[Any]) -> None:
+        self.functions, self.called, self.ending = functions, [0] * len(functions), False
+
+    def begin(self, history: History) -> bool:
+        """Whether one ends the training before it begins."""
+        answers = [function.begin(history) for function in self.functions if hasattr(function, "begin")]
+        return any(answer is True for answer in answers)
+
+    def call(self, history: History) -> bool:
+        """Call those not yet called after the last epoch; whether one ends the training.
+
+        A checkpoint written by one has it as called, and whether one before it has ended the training. An
+        interrupted one counts as not called.
+        """
+        epoch = len(history)
+        for number, function in enumerate(self.functions):
+            before = self.called[number]
+            if before < epoch:
+                try:
+                    self.called[number] = epoch
+                    self.ending = function(epoch, history) is True or self.ending
+                except BaseException:
+                    self.called[number] = before
+                    raise
+        ended, self.ending = self.ending, False
+        return ended
+
+    def finish(self, history: History) -> None:
+        for function in self.functions:
+            getattr(function, "finish", lambda history: None)(history)
+
+    @property
+    def only_look(self) -> bool:
+        """Whether none changes what is trained."""
+        return all(map(only_looks, self.functions))
+
+    def state(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "type": type(function).__name__,
+                "called": called,
+                "state": copy.deepcopy(function.state_dict()) if _keeps(function) else None,
+            }
+            for function, called in zip(self.functions, self.called)
+        ]
+
+    def load(self, states: Sequence[Mapping[str, Any]], ending: bool, epochs: int) -> None:
+        """Restore the state of those that keep one; a training without any state asks for none."""
+        types = [type(function).__name__ for function in self.functions]
+        keeping = [number for number, function in enumerate(self.functions) if _keeps(function)]
+        kept = [each for each in states if each["state"] is not None]
+        were, are = [each["type"] for each in kept], [types[number] for number in keeping]
+        if kept and were != are:
+            raise ValueError(
+                "this training cannot be resumed with other callbacks that keep a state: "
+                f"it had {', '.join(were)}, and now there are {', '.join(are) or 'none'}"
+            )
+        for number, each in zip(keeping, kept):
+            self.functions[number].load_state_dict(copy.deepcopy(each["state"]))
+        same = types == [each["type"] for each in states]
+        if same:
+            self.ending = ending
+        self.called = [epochs] * len(types)
+        for number, each in enumerate(states) if same else zip(keeping, kept):
+            self.called[number] = each["called"]
+
+
+def only_looks(callback: Any) -> bool:
+    """Whether a callback changes nothing that is trained."""
+    return bool(vars(type(callback)).get("only_looks"))
+
+
+def _keeps(callback: Any) -> bool:
+    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")

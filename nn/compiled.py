@@ -112,17 +112,17 @@ class CompiledModel:
         self.update = ArrayUpdate(optimizer)
 
     def _record_all(self) -> None:
-        """Record the data padded, if that is right, and otherwise each shape; check what comes out."""
-        padded = PaddedLoss.of(self.model, self.loss, self.data, pad=not self.dropouts)
-        if padded is not None and padded.lengths:
-            longest = padded.padded(max(self.data, key=lambda example: len(example[0])))
-            graph = self._recorded(longest, padded, training=True)
-            if is_causal(graph.x, graph.prediction):
-                self._record_shapes(padded)
+        """Record one example for all lengths, where padding is right, or one for each shape."""
+        self.padded = PaddedLoss.of(self.model, self.loss, self.data, pad=not self.dropouts)
+        if self.padded is not None and self.padded.lengths:
+            longest = {_shape(self._whole(example)): example for example in self.data}
+            graphs = (self._graph(example, training=True) for example in longest.values())
+            if all(is_causal(graph.x, graph.prediction) for graph in graphs):
+                self._record_shapes()
                 if self._agrees():
                     return
-            padded = padded.without_padding()
-        self._record_shapes(padded)
+            self.padded = self.padded.without_padding()
+        self._record_shapes()
         if not self._agrees():
             raise NotCompiledError(
                 "the model or the loss is a different computation for other examples: it decides by "
@@ -130,26 +130,19 @@ class CompiledModel:
                 "or minimum, Dropout, or backend='eager'"
             )
 
-    def _record_shapes(self, padded: PaddedLoss | None) -> None:
-        """Record one example of each shape, and tabulate those of each.
-
-        Attributes
-        ----------
-        kinds : by shape the number of its recording and its table.
-        kind, row : (N,), of each example its kind, and its row in the table.
-        """
-        self.padded = padded
+    def _record_shapes(self) -> None:
+        """Record one example of each shape. The examples of a shape, its kind, are the rows of a table."""
         shapes = [_shape(self._whole(example)) for example in self.data]
         self.kinds = {shape: kind for kind, shape in enumerate(dict.fromkeys(shapes))}
-        self.kind = np.array([self.kinds[shape] for shape in shapes])
+        self.kind = np.array([self.kinds[shape] for shape in shapes])  # (N,)
         self.examples = [np.flatnonzero(self.kind == kind) for kind in range(len(self.kinds))]
-        self.row = np.empty(len(self.data), np.intp)
+        self.row = np.empty(len(self.data), np.intp)  # (N,), in the table of the kind
         for places in self.examples:
             self.row[places] = np.arange(len(places))
         self.tables = [self._table(self._of(places)) for places in self.examples]
         self.recordings = [self._compile(self.data[int(places[0])], self.backend) for places in self.examples]
-        # What is checked is the graph: numpy's code takes the least time to make. But native code of several
-        # kinds is needed as a gradient, too.
+        # The graph is checked by numpy's program, which is made in the least time. For several kinds the
+        # training needs value and gradient of each from its own back end anyway.
         apart = self.backend != "numpy" and len(self.examples) == 1
         self.checked = [self._compile(self.data[0], "numpy")] if apart else self.recordings
 
@@ -165,12 +158,10 @@ class CompiledModel:
         targets = np.array([target for _, target in whole]).reshape(len(data), -1)
         return np.hstack([np.array([x for x, _ in whole]), targets])
 
-    def _recorded(self, example: Example, loss: Loss, training: bool) -> Graph:
-        with mode(self.model, training):
-            return record(self.model, loss, example, self.parameters, self.changing)
-
     def _graph(self, example: Example, training: bool) -> Graph:
-        return self._recorded(self._whole(example), self.padded or self.loss, training)
+        loss: Loss = self.padded or self.loss
+        with mode(self.model, training):
+            return record(self.model, loss, self._whole(example), self.parameters, self.changing)
 
     def _compile(self, example: Example, backend: str) -> Recording:
         """The programs of all examples of the kind of this one."""

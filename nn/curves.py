@@ -1,4 +1,4 @@
-"""Reading a loss curve: what the losses of a training say about its learning rate."""
+"""`LossCurve`: what the losses of a training say about its learning rate."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ PLATEAU_SHARE, PLATEAU_EPOCHS = 0.1, 10  # a plateau has at least this share of 
 
 @dataclass(frozen=True, eq=False)
 class LossCurve:
-    """The losses of a training, and what can be read from them alone.
-
-    Epochs count from 1, as in `History`.
+    """The losses of a training, and what follows from them alone. Epochs count from 1.
 
     Attributes
     ----------
-    losses : (E,), the loss of each epoch: at least one number. Where training left the finite numbers, the
-        last one is inf or nan, or the curve ends there.
+    losses : (E,), the loss of each epoch, at least one. A training that diverged ends there, or with inf or
+        nan.
 
     Raises
     ------
@@ -46,18 +44,14 @@ class LossCurve:
             raise ValueError(f"a loss curve needs at least one loss, got shape {self.losses.shape}")
 
     def verdict(self, goal: float) -> str:
-        """What the curve says about the learning rate, in a word; the gravest is said.
+        """The learning rate in a word, the first that holds:
 
         - *divergent*: a loss is not finite, or the last is above the first;
-        - *overshooting*: otherwise, if the curve `overshoots`;
-        - *right*: otherwise, if the last loss is at or below the goal;
-        - *stuck*: otherwise, if in the second half of the epochs the loss falls by at most a thousandth of
-          itself: a plateau, or a start that no gradient leads away from;
-        - *too small*: otherwise: it falls, and has not arrived.
-
-        Parameters
-        ----------
-        goal : the loss at which the problem counts as learned.
+        - *overshooting*: the curve `overshoots`;
+        - *right*: the last loss is at most the goal, where the problem counts as learned;
+        - *stuck*: in the second half of the epochs the loss falls by at most a thousandth of itself, on a
+          plateau or where no gradient leads away from the start;
+        - *too small*: the loss falls, and has not reached the goal.
 
         Examples
         --------
@@ -79,33 +73,33 @@ class LossCurve:
 
     @property
     def overshoots(self) -> bool:
-        """Whether all rises from an epoch to the next add up to more than a tenth of the first loss."""
+        """Whether the rises between epochs add up to more than a tenth of the first loss."""
         with np.errstate(invalid="ignore", over="ignore"):  # inf - inf is no rise
             rises = np.nansum(np.maximum(np.diff(self.losses), 0.0))
         return bool(rises > OVERSHOT * abs(self.losses[0]))
 
     def rises(self) -> list[int]:
-        """The epochs whose loss is higher than that of the epoch before, by more than rounding."""
+        """The epochs whose loss is above the previous one by more than rounding."""
         before, after = self.losses[:-1], self.losses[1:]
         real = (after > before + 1e-9 * np.abs(before)) & (np.abs(after) > ROUNDING * abs(self.losses[0]))
         return [int(index) + 2 for index in np.flatnonzero(real)]
 
     def peak(self) -> int:
-        """The epoch of the highest loss after the first update; a ValueError if there is only one epoch."""
+        """The epoch of the highest loss after the first update; a ValueError for a single epoch."""
         if len(self.losses) < 2:
             raise ValueError("a peak needs a loss after the first update, but the curve has only one loss")
         return int(np.argmax(self.losses[1:])) + 2
 
     def updates_to(self, fraction: float) -> int | None:
-        """After how many epochs the loss is at most this fraction of the first one; None for never."""
+        """The number of epochs after which the loss is at most this fraction of the first; None for never."""
         reached = np.flatnonzero(self.losses <= fraction * self.losses[0])
         return int(reached[0]) if len(reached) else None
 
     def plateau(self) -> tuple[int, int] | None:
         """The first and the last epoch of the longest stretch in which the loss does not move.
 
-        None if it is shorter than a tenth of the epochs or than ten, or if the loss has arrived: a billionth
-        of the first one is as good as 0.
+        None if it is shorter than ten epochs or a tenth of all. Below a billionth of the first loss there is
+        no plateau: that is as good as 0.
         """
         longest, start, losses = (0, -1), 0, self.losses.tolist()
         for end in range(1, len(losses) + 1):

@@ -1,15 +1,13 @@
-"""`diagram`: a network as the textbooks draw it, its weights on the edges.
+"""`diagram`: a network as textbooks draw it, with its weights on the edges.
 
-The positions are computed here and Graphviz only draws them: its layouts cannot know that the numbers
-on crossing edges must be placed where nothing else runs.
+The positions are computed here, because Graphviz's layouts would place numbers on crossing edges.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import pairwise, product
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 
 from autograd import PALETTE, Drawing
 
-from .arguments import require_flag
+from .arguments import require_count, require_flag, require_kind, require_option, require_text
 
 __all__ = ["diagram"]
 
@@ -26,45 +24,11 @@ _RADIUS = 0.31
 _TEXT = 0.2  # the height of a line of 12 points with its background
 _LETTER = 0.092  # the width of a letter of 12 points, on average
 _CLEARANCE = 0.04  # the least distance between a number and the edge of another
-_ROW, _COLUMN = 0.78, 2.1  # from neuron to neuron and from layer to layer, without numbers on the edges
+_ROW, _COLUMN = 0.78, 2.1  # between neurons and between layers, without numbers on the edges
 _LONGEST_INSIDE = 5  # letters of a name that fit in a circle
-_MOST_NUMBERS = 40  # edges that are still labelled
+_MOST_NUMBERS = 40  # the most edges with a number
 
-_AUTOMATIC = re.compile(r"(?:\w+\.)+(?:w\d+|b)")  # layer0.neuron1.w2, and no name of the user's
-
-
-@dataclass(frozen=True)
-class _Network:
-    """What is drawn: for each column the neurons shown, by their number in it."""
-
-    layers: list[list[Any]]  # the neurons, without the inputs
-    shown: list[list[int]]  # from the inputs to the outputs
-    sizes: list[int]
-
-    def weights(self) -> Iterator[tuple[int, int, int, Any]]:
-        """Column of the tail, its place and that of the head among the shown, and the weight."""
-        for column, neurons in enumerate(self.layers):
-            for head, number in enumerate(self.shown[column + 1]):
-                for tail, source in enumerate(self.shown[column]):
-                    yield column, tail, head, neurons[number].w[source]
-
-    def neurons(self) -> Iterator[tuple[int, int, Any]]:
-        """Column, place among the shown, and the neuron; without the inputs."""
-        for column, neurons in enumerate(self.layers, 1):
-            for place, number in enumerate(self.shown[column]):
-                yield column, place, neurons[number]
-
-    def biases(self) -> dict[tuple[int, int], Any]:
-        """The biases that there are, by column and place."""
-        return {(column, place): each.b for column, place, each in self.neurons() if each.b is not None}
-
-    def heights(self) -> list[list[float]]:
-        """For each column the heights of its shown neurons, in rows, around 0. A ⋮ takes a row."""
-        heights = []
-        for shown, size in zip(self.shown, self.sizes):
-            rows = [*range(len(shown) - 1), len(shown) - (size == len(shown))]
-            heights.append([rows[-1] / 2 - row for row in rows])
-        return heights
+_AUTOMATIC = re.compile(r"(?:\w+\.)+(?:w\d+|b)")  # a label by nn, such as layer0.neuron1.w2
 
 
 def diagram(
@@ -78,20 +42,19 @@ def diagram(
     title: str = "",
     legend: bool = False,
 ) -> Drawing:
-    """Draw a network as columns of neurons, from inputs to outputs, with the weights as its edges.
+    """Draw a network as columns of neurons, from inputs to outputs, with the weights as edges.
 
-    An edge is blue above 0, orange and dashed below, and the wider and darker the larger it is. Up to 40
-    edges carry their number, with the weight's name if it has one of its own (``w1 = 0.15``); then each
-    neuron's bias is written below it. A neuron has the colour of its bias.
+    An edge is blue above 0, orange and dashed below, and wider and darker for larger weights. Up to 40 edges
+    carry their number, with the weight's own name if it has one (``w1 = 0.15``), and each bias is written
+    below its neuron. A neuron has the colour of its bias.
 
     Parameters
     ----------
     model : an `MLP`, a `Layer` or a `Neuron`; or anything with ``layers``, ``neurons`` or ``w`` and ``b``.
-    color_by : ``"data"`` for the weights, ``"grad"`` for their gradients: which numbers are shown and
-        give colour and width. Where there is no gradient yet the edge is dotted.
-    precision : significant digits of each number, 1 to 17.
-    max_neurons : the most neurons of a layer that are drawn, at least 3; of a larger layer the first ones
-        and the last, with ⋮ between.
+    color_by : whether the weights (``"data"``) or their gradients (``"grad"``) are shown and give colour and
+        width. An edge without a gradient is dotted.
+    precision : the significant digits of each number, at least 1.
+    max_neurons : the most neurons drawn of a layer, at least 3: the first ones and the last, with ⋮ between.
     inputs, outputs : their names; by default i1, i2, ... and o1, o2, ...
     title : a line above the drawing.
     legend : whether to explain edges and colours below it.
@@ -102,8 +65,7 @@ def diagram(
 
     Raises
     ------
-    TypeError : if `model` is not a network.
-    ValueError : if an argument is not as described, or there are not as many names as neurons.
+    TypeError, ValueError : if an argument is not as described.
 
     Examples
     --------
@@ -113,31 +75,165 @@ def diagram(
     >>> "left" in picture.source, picture.source.count(" -> ")
     (True, 2)
     """
-    layers = _layers(model)
-    _require(color_by in ("data", "grad"), "color_by", "'data' or 'grad'", color_by)
-    _require(_whole(precision, 1, 17), "precision", "a whole number from 1 to 17", precision)
-    _require(_whole(max_neurons, 3), "max_neurons", "a whole number from 3 on", max_neurons)
+    require_option("color_by", color_by, "data", "grad")
+    require_count("precision", precision)
+    require_count("max_neurons", max_neurons, least=3)
     require_flag("legend", legend)
-    if not isinstance(title, str):
-        raise TypeError(f"title must be a string, got {type(title).__name__}: {title!r:.60}")
-    sizes = [len(layers[0][0].w), *map(len, layers)]
-    network = _Network(layers, [_shown(size, max_neurons) for size in sizes], sizes)
-    names = _names(sizes, inputs, outputs)
-    look = _Look(color_by, precision)
-    texts = [look.text(weight) for *_, weight in network.weights()]
-    place = _placed(network, texts) if len(texts) <= _MOST_NUMBERS else None
-    lines = _lines(network, names, look, texts, place, _captions(model, sizes), legend)
-    return Drawing(_dot_text(lines, title), "neato", dict(_links(network)))
+    require_text("title", title)
+    picture = _Picture(model, color_by, precision, max_neurons)
+    names = _names(picture.sizes, inputs, outputs)
+    lines = [*picture.columns(names, _captions(model)), *picture.edges(), *picture.legend(legend)]
+    return Drawing(_dot_text(lines, title), "neato", picture.links())
 
 
-def _require(holds: bool, name: str, expected: str, given: Any) -> None:
-    if not holds:
-        raise ValueError(f"{name} must be {expected}, got {given!r:.60}")
+class _Picture:
+    """The columns of a network, from inputs to outputs, and where they are drawn.
 
+    Attributes
+    ----------
+    layers : the neurons of each column but the inputs.
+    sizes, shown : of each column the size, and the numbers of the drawn neurons: all, or the first and last.
+    weights : for each edge the column of its tail, the places of tail and head among the shown, the weight.
+    neurons, biases : by column and place, without the inputs.
+    row, column : the distances between neurons and between layers.
+    along : for each layer the numbers' share of the way along the edges; None without room for numbers.
+    heights : of the shown neurons of each column, around 0; a ⋮ takes a row.
+    """
 
-def _whole(number: Any, least: int, most: float = math.inf) -> bool:
-    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-    return whole and least <= int(number) <= most
+    def __init__(self, model: Any, color_by: str, precision: int, most: int) -> None:
+        self.layers, self.color_by, self.precision = _layers(model), color_by, precision
+        self.sizes = [len(self.layers[0][0].w), *map(len, self.layers)]
+        self.shown = [[*range(n)] if n <= most else [*range(most - 2), n - 1] for n in self.sizes]
+        self.weights = [
+            (column, tail, head, neurons[number].w[source])
+            for column, neurons in enumerate(self.layers)
+            for head, number in enumerate(self.shown[column + 1])
+            for tail, source in enumerate(self.shown[column])
+        ]
+        self.neurons = {
+            (column, place): neurons[number]
+            for column, neurons in enumerate(self.layers, 1)
+            for place, number in enumerate(self.shown[column])
+        }
+        self.biases = {place: each.b for place, each in self.neurons.items() if each.b is not None}
+        rows = []
+        for shown, size in zip(self.shown, self.sizes):
+            last = len(shown) - (size == len(shown))
+            rows.append(np.array([last / 2 - row for row in [*range(len(shown) - 1), last]]))
+        self.row, self.column, self.along = self._placed(rows)
+        self.heights = [(self.row * each).tolist() for each in rows]
+
+    def value(self, parameter: Any) -> float | None:
+        if self.color_by == "grad" and not parameter.reached:
+            return None
+        return float(getattr(parameter, self.color_by))
+
+    def text(self, parameter: Any, name: str = "") -> str:
+        """The number of a parameter, after the name if you gave it one."""
+        value = self.value(parameter)
+        number = "none" if value is None else f"{value:.{self.precision}g}"
+        label = parameter.label
+        name = label if label and not _AUTOMATIC.fullmatch(label) else name
+        sign = "∂" if self.color_by == "grad" else ""
+        return f"{sign}{name} = {number}" if name else number
+
+    def largest(self, parameters: Iterable[Any]) -> float:
+        values = [abs(value) for value in map(self.value, parameters) if value is not None]
+        return max((value for value in values if math.isfinite(value)), default=1.0) or 1.0
+
+    def links(self) -> dict[str, Any]:
+        """By node or edge of the drawing: its weight, its bias, or the scope of the neuron."""
+        found: dict[str, Any] = {}
+        for column, tail, head, weight in self.weights:
+            found[f"n{column}_{tail}->n{column + 1}_{head}"] = found[f"w{column}_{tail}_{head}"] = weight
+        found |= {f"b{column}_{place}": bias for (column, place), bias in self.biases.items()}
+        return found | {f"n{i}_{j}": getattr(each, "_name", "") for (i, j), each in self.neurons.items()}
+
+    def _placed(self, heights: Sequence[Any]) -> tuple[float, float, list[float] | None]:
+        """The distances of the smallest drawing with room for every number on its edge, and their shares."""
+        if len(self.weights) <= _MOST_NUMBERS:
+            longest = max((len(self.text(weight)) for *_, weight in self.weights), default=0)
+            width = longest * _LETTER + 0.08
+            steepest = max(
+                np.max(np.abs(heads[None, :] - tails[:, None])) for tails, heads in pairwise(heights)
+            )
+            rows, columns = (1.3, 1.5, 1.75, 2.0, 2.3), (2.7, 3.1, 3.6, 4.2, 4.9, 5.6)
+            for row, column in sorted(product(rows, columns), key=math.prod):
+                if column < width + 1.6 or steepest * row > 1.1 * column:
+                    continue
+                along = [_clearest(row * a, row * b, column, width) for a, b in pairwise(heights)]
+                if all(clearance >= _CLEARANCE for _, clearance in along):
+                    return row, column, [share for share, _ in along]
+        return _ROW, max(_COLUMN, 0.35 * _ROW * max(map(len, self.shown))), None
+
+    def columns(self, names: Sequence[Sequence[str]], captions: Sequence[str]) -> Iterator[str]:
+        """The captions, and the neurons with their names and biases."""
+        top = max(ys[0] for ys in self.heights) + _RADIUS + 0.45
+        for column, caption in enumerate(captions):
+            yield _note(f"caption{column}", Drawing.quoted(caption), _at(column * self.column, top))
+        largest = self.largest(self.biases.values())
+        for column, (ys, shown) in enumerate(zip(self.heights, self.shown)):
+            x = column * self.column
+            for place, y in enumerate(ys):
+                name = names[column][shown[place]]
+                inside = len(name) <= _LONGEST_INSIDE
+                attributes = f"label={Drawing.quoted(name if inside else '')}, {_at(x, y)}"
+                if not inside:  # beside the neuron, where no edges are
+                    side = -1 if column == 0 else 1
+                    beside = _at(x + side * (_RADIUS + 0.08 + len(name) * _LETTER / 2), y)
+                    yield _note(f"name{column}_{place}", Drawing.quoted(name), beside)
+                bias = self.biases.get((column, place))
+                value = None if bias is None else self.value(bias)
+                if value is not None:
+                    attributes += f', fillcolor="{PALETTE.shade(value, largest)}"'
+                yield f"n{column}_{place} [{attributes}]"
+                if bias is not None and self.along:
+                    text = Drawing.quoted(self.text(bias, "b"))
+                    yield _note(f"b{column}_{place}", text, _at(x, y - _RADIUS - 0.13))
+            if len(shown) < self.sizes[column]:
+                yield _note(f"more{column}", '"⋮", fontsize=24', _at(x, (ys[-1] + ys[-2]) / 2))
+
+    def edges(self) -> Iterator[str]:
+        largest = self.largest([weight for *_, weight in self.weights])
+        edges = self.weights
+        if not self.along:  # the large ones over the small ones
+            edges = sorted(edges, key=lambda edge: _size(self.value(edge[-1]), largest))
+        for column, tail, head, weight in edges:
+            style = _edge(self.value(weight), largest, crowded=not self.along)
+            yield f"n{column}_{tail} -> n{column + 1}_{head} [{style}]"
+            if self.along:
+                share, y = self.along[column], self.heights[column][tail]
+                y += share * (self.heights[column + 1][head] - y)
+                place, text = _at((column + share) * self.column, y), Drawing.quoted(self.text(weight))
+                yield f"w{column}_{tail}_{head} [label={text}, {place}, shape=box, {_PAPER}]"
+
+    def legend(self, wanted: bool) -> Iterator[str]:
+        """A line for each style of edge in the drawing, and for the colours of neurons."""
+        if not wanted:
+            return
+        values = [self.value(weight) for *_, weight in self.weights]
+        what = "weight" if self.color_by == "data" else "gradient"
+        samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
+        if 0.0 in values:
+            samples[f"{what} = 0"] = 0.0
+        if any(value != value for value in values):
+            samples[f"{what} nan"] = math.nan
+        if None in values:
+            samples[f"no {what}"] = None
+        rest = ["the wider and darker, the larger"]
+        rest += ["neurons: their bias, in these colours"] if self.biases else []
+        top = min(ys[-1] for ys in self.heights) - _RADIUS - 0.6
+        for number, text in enumerate([*samples, *rest]):
+            left, y = -_RADIUS, top - number * _TEXT * 1.3
+            if text in samples:
+                ends = [f"legend{number}_{end}" for end in (0, 1)]
+                for name, x in zip(ends, (left, left + 0.6), strict=True):
+                    yield f"{name} [shape=point, style=invis, width=0.01, {_at(x, y)}]"
+                yield f"{' -> '.join(ends)} [{_edge(samples[text], 1.0)}]"
+                left += 0.75
+            width = len(text) * _LETTER + 0.1
+            place = f"{_at(left + width / 2, y)}, width={width:.3g}, margin=0"
+            yield rf'legend{number} [label="{text}\l", {place}, shape=plaintext, style=solid]'
 
 
 def _layers(model: Any) -> list[list[Any]]:
@@ -152,11 +248,6 @@ def _layers(model: Any) -> list[list[Any]]:
     return neurons
 
 
-def _shown(size: int, most: int) -> list[int]:
-    """The numbers of the neurons that are drawn: all, or the first ones and the last."""
-    return list(range(size)) if size <= most else [*range(most - 2), size - 1]
-
-
 def _names(
     sizes: Sequence[int], inputs: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> list[list[str]]:
@@ -168,18 +259,15 @@ def _names(
         names.append([f"{letter}{layer}{number + 1}" for number in range(size)])
     for what, column, given in (("inputs", 0, inputs), ("outputs", -1, outputs)):
         if given is not None:
-            if not hasattr(given, "__len__"):
-                raise TypeError(
-                    f"{what} must be {sizes[column]} names, got {type(given).__name__}: {given!r:.60}"
-                )
+            require_kind(given, Sized, f"{what} must be {sizes[column]} names")
             if isinstance(given, str) or len(given) != sizes[column]:
                 raise ValueError(f"{what} must be {sizes[column]} names, got {given!r:.80}")
             names[column] = [str(name) for name in given]
     return names
 
 
-def _captions(model: Any, sizes: Sequence[int]) -> list[str]:
-    """The heading of each column: its part in the network, and the activation."""
+def _captions(model: Any) -> list[str]:
+    """The heading of each column: its role and the activation."""
     layers = list(getattr(model, "layers", [])) or [model]
     captions = ["input"]
     for number, layer in enumerate(layers, 1):
@@ -192,72 +280,16 @@ def _captions(model: Any, sizes: Sequence[int]) -> list[str]:
     return captions
 
 
-# --- numbers and colours ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Look:
-    color_by: str
-    precision: int
-
-    def value(self, parameter: Any) -> float | None:
-        if self.color_by == "grad" and not parameter.reached:
-            return None
-        return float(getattr(parameter, self.color_by))
-
-    def text(self, parameter: Any, name: str = "") -> str:
-        """The number of a parameter, after its name if the user gave it one."""
-        value = self.value(parameter)
-        number = "none" if value is None else f"{value:.{self.precision}g}"
-        label = parameter.label
-        name = label if label and not _AUTOMATIC.fullmatch(label) else name
-        sign = "∂" if self.color_by == "grad" else ""
-        return f"{sign}{name} = {number}" if name else number
-
-    def largest(self, parameters: Sequence[Any]) -> float:
-        values = [abs(value) for value in map(self.value, parameters) if value is not None]
-        return max((value for value in values if math.isfinite(value)), default=1.0) or 1.0
-
-
-# --- positions -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """Distances between neurons and layers, and where along the edges of each layer the numbers are."""
-
-    row: float
-    column: float
-    along: tuple[float, ...]
-
-
-def _placed(network: _Network, texts: Sequence[str]) -> _Placed | None:
-    """The smallest drawing in which every number has room on its edge; None if there is none."""
-    width = max(map(len, texts), default=0) * _LETTER + 0.08
-    heights = list(map(np.array, network.heights()))
-    steepest = max(
-        float(np.max(np.abs(heads[None, :] - tails[:, None]))) for tails, heads in pairwise(heights)
-    )
-    rows, columns = (1.3, 1.5, 1.75, 2.0, 2.3), (2.7, 3.1, 3.6, 4.2, 4.9, 5.6)
-    for row, column in sorted(product(rows, columns), key=math.prod):
-        if column < width + 1.6 or steepest * row > 1.1 * column:
-            continue
-        along = [_clearest(row * tails, row * heads, column, width) for tails, heads in pairwise(heights)]
-        if all(clearance >= _CLEARANCE for _, clearance in along):
-            return _Placed(row, column, tuple(share for share, _ in along))
-    return None
-
-
 def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[float, float]:
-    """Where along its edges the numbers of a layer are clearest, and how far from other edges then.
+    """The share of the way at which a layer's numbers are farthest from other edges, and that distance.
 
-    All numbers are at one share s of the way, so in one column. There the edge from y to y' has the height
+    All numbers are at one share s of the way, in one column. There the edge from y to y' has the height
     y + s (y' − y), and no other edge may meet it within the width of its number.
     """
     starts = np.repeat(tails, len(heads))  # (E,), of the edges
     rises = np.tile(heads, len(tails)) - starts
     others = ~np.eye(len(starts), dtype=bool)
-    margin = (_RADIUS + width / 2 + 0.25) / column  # so that the edge is seen to leave its neuron
+    margin = (_RADIUS + width / 2 + 0.25) / column  # leaves the ends of an edge visible
     best = (0.5, math.inf if len(starts) == 1 else -math.inf)
     for share in np.linspace(margin, 1.0 - margin, 41) if len(starts) > 1 else ():
         own = starts + share * rises
@@ -275,17 +307,6 @@ def _clearest(tails: Any, heads: Any, column: float, width: float) -> tuple[floa
 # --- text ------------------------------------------------------------------------------------------
 
 
-def _links(network: _Network) -> Iterator[tuple[str, Any]]:
-    """The weight of each edge and its number, the bias below each neuron, and of a neuron its scope."""
-    for column, tail, head, weight in network.weights():
-        yield f"n{column}_{tail}->n{column + 1}_{head}", weight
-        yield f"w{column}_{tail}_{head}", weight
-    for (column, place), bias in network.biases().items():
-        yield f"b{column}_{place}", bias
-    for column, place, neuron in network.neurons():
-        yield f"n{column}_{place}", getattr(neuron, "_name", "")
-
-
 def _at(x: float, y: float) -> str:
     return f'pos="{x:.4g},{y:.4g}!"'.replace("-0,", "0,").replace(",-0!", ",0!")
 
@@ -293,70 +314,6 @@ def _at(x: float, y: float) -> str:
 def _note(name: str, label: str, position: str) -> str:
     """Bare text at a position."""
     return f"{name} [label={label}, {position}, shape=plaintext, fixedsize=false, style=solid]"
-
-
-def _lines(
-    network: _Network,
-    names: Sequence[Sequence[str]],
-    look: _Look,
-    texts: Sequence[str],
-    placed: _Placed | None,
-    captions: Sequence[str],
-    legend: bool,
-) -> Iterator[str]:
-    row = placed.row if placed else _ROW
-    tallest = row * max(map(len, network.shown))
-    column_width = placed.column if placed else max(_COLUMN, 0.35 * tallest)
-    heights = [[row * y for y in ys] for ys in network.heights()]
-    largest = look.largest([weight for *_, weight in network.weights()])
-    biases = network.biases()
-    largest_bias = look.largest(list(biases.values()))
-
-    top = max(ys[0] for ys in heights) + _RADIUS + 0.45
-    for column, caption in enumerate(captions):
-        yield _note(f"caption{column}", Drawing.quoted(caption), _at(column * column_width, top))
-
-    for column, ys in enumerate(heights):
-        x = column * column_width
-        shown = network.shown[column]
-        for place, y in enumerate(ys):
-            name = names[column][shown[place]]
-            inside = len(name) <= _LONGEST_INSIDE
-            attributes = f"label={Drawing.quoted(name if inside else '')}, {_at(x, y)}"
-            if not inside:  # beside the neuron, where no edges are
-                side = -1 if column == 0 else 1
-                beside = _at(x + side * (_RADIUS + 0.08 + len(name) * _LETTER / 2), y)
-                yield _note(f"name{column}_{place}", Drawing.quoted(name), beside)
-            bias = biases.get((column, place))
-            value = None if bias is None else look.value(bias)
-            if value is not None:
-                attributes += f', fillcolor="{PALETTE.shade(value, largest_bias)}"'
-            yield f"n{column}_{place} [{attributes}]"
-            if bias is not None and placed:
-                below = _at(x, y - _RADIUS - 0.13)
-                text = Drawing.quoted(look.text(bias, "b"))
-                yield _note(f"b{column}_{place}", text, below)
-        if len(shown) < network.sizes[column]:
-            middle = (ys[-1] + ys[-2]) / 2
-            yield _note(f"more{column}", '"⋮", fontsize=24', _at(x, middle))
-
-    edges = list(zip(network.weights(), texts, strict=True))
-    if not placed:  # the large ones over the small ones
-        edges.sort(key=lambda edge: _size(look.value(edge[0][-1]), largest))
-    for (column, tail, head, weight), text in edges:
-        style = _edge(look.value(weight), largest, crowded=not placed)
-        yield f"n{column}_{tail} -> n{column + 1}_{head} [{style}]"
-        if placed:
-            share = placed.along[column]
-            x = (column + share) * column_width
-            y = heights[column][tail] + share * (heights[column + 1][head] - heights[column][tail])
-            name = f"w{column}_{tail}_{head}"
-            yield f"{name} [label={Drawing.quoted(text)}, {_at(x, y)}, shape=box, {_PAPER}]"
-    if legend:
-        bottom = min(ys[-1] for ys in heights) - _RADIUS - 0.6
-        yield from _legend(
-            look, [look.value(weight) for *_, weight in network.weights()], bool(biases), bottom
-        )
 
 
 _PAPER = f'color="{PALETTE["paper"]}", fixedsize=false, width=0, height=0, margin="0.03,0.01"'
@@ -369,9 +326,9 @@ def _size(value: float | None, largest: float) -> float:
 
 
 def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
-    """Colour by the sign, width and darkness by the size; thinner where they are many.
+    """Colour by the sign, width and darkness by the size; thinner if `crowded`.
 
-    Below 0 it is dashed, for in grey print both colours are equally dark.
+    Negative edges are dashed, because both colours are equally dark in grey print.
     """
     ends = ", arrowhead=none" if crowded else ""
     if value is None:
@@ -382,40 +339,7 @@ def _edge(value: float | None, largest: float, crowded: bool = False) -> str:
     return f'color="{PALETTE.tint(value, size, " line")}", penwidth={width:.3g}{dashes}{ends}'
 
 
-def _legend(look: _Look, values: Sequence[float | None], biased: bool, top: float) -> Iterator[str]:
-    """A line for each style of edge in the picture, and what colours a neuron."""
-    what = "weight" if look.color_by == "data" else "gradient"
-    samples: dict[str, float | None] = {f"{what} > 0": 1.0, f"{what} < 0": -1.0}
-    if 0.0 in values:
-        samples[f"{what} = 0"] = 0.0
-    if any(value != value for value in values):
-        samples[f"{what} nan"] = math.nan
-    if None in values:
-        samples[f"no {what}"] = None
-    left = -_RADIUS
-    for number, (text, value) in enumerate(samples.items()):
-        y = top - number * _TEXT * 1.3
-        ends = [f"legend{number}_{end}" for end in (0, 1)]
-        for name, x in zip(ends, (left, left + 0.6), strict=True):
-            yield f"{name} [shape=point, style=invis, width=0.01, {_at(x, y)}]"
-        yield f"{' -> '.join(ends)} [{_edge(value, 1.0)}]"
-        yield _line_of_legend(f"legend{number}", text, left + 0.75, y)
-    rest = [
-        "the wider and darker, the larger",
-        *(["neurons: their bias, in these colours"] if biased else []),
-    ]
-    for number, text in enumerate(rest, len(samples)):
-        yield _line_of_legend(f"legend{number}", text, left, top - number * _TEXT * 1.3)
-
-
-def _line_of_legend(name: str, text: str, left: float, y: float) -> str:
-    """A line of text that begins at the left."""
-    width = len(text) * _LETTER + 0.1
-    place = f"{_at(left + width / 2, y)}, width={width:.3g}, margin=0"
-    return rf'{name} [label="{text}\l", {place}, shape=plaintext, style=solid]'
-
-
-def _dot_text(lines: Iterator[str], title: str) -> str:
+def _dot_text(lines: Iterable[str], title: str) -> str:
     font, ink, paper = PALETTE["font"], PALETTE["ink"], PALETTE["paper"]
     graph = (
         f'layout=neato, splines=line, outputorder=edgesfirst, bgcolor="{paper}", pad=0.25, '

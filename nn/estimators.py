@@ -40,22 +40,22 @@ _OPTIMIZERS = {each.__name__: each for each in (SGD, Adagrad, Adam, AdamW, RMSpr
 _PARAMETERS = """
     Parameters
     ----------
-    model : a function ``model(n_in, n_out, seed)`` that makes a `Module`; or a `Module`, of which a copy is
+    model : a function ``model(n_in, n_out, seed)`` that makes a `Module`; or a `Module`, a copy of which is
         trained; by default an `MLP`.
     hidden, activation : the hidden layers of that `MLP`, such as ``(16, 8)``, and their activation.
-    optimizer : a name of `nn`'s optimizers, or what makes one of the parameters, such as
+    optimizer : the name of an optimizer of `nn`, or a function of the parameters that makes one, such as
         ``functools.partial(SGD, lr=0.1)``.
     lr : the learning rate, where `optimizer` is a name.
-    epochs, batch_size, backend : as of `nn.fit`.
-    early_stopping : whether to keep a share of the data, `validation_fraction`, for validation, to stop when
-        their loss has not improved for `patience` epochs, and to go back to the best parameters.
-    random_state : the seed of the initial parameters, the order of examples and the share for validation.
+    epochs, batch_size, backend : as for `nn.fit`.
+    early_stopping : whether to keep the share `validation_fraction` of the data for validation, to stop when
+        its loss has not improved for `patience` epochs, and to restore the best parameters.
+    random_state : the seed of the initial parameters, the order of examples and the choice for validation.
 """
 
 
 @dataclass(eq=False, repr=False)  # its fields are the arguments, which scikit-learn asks __init__ for
 class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What both have: the parameters, and a training of the model."""
+    """The parameters of both estimators, and the training."""
 
     model: Module | Make | None = None
     _: KW_ONLY
@@ -90,7 +90,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             self.optimizer_ = self.optimizer(self.model_.parameters())
 
     def _train(self, X: Array, y: Any, weight: Array, loss: str, epochs: int, labels: Any = None) -> None:
-        """Go through X (N, D), y (N,) or (N, K), weight (N,). What is held out has the shares of `labels`."""
+        """Train on X (N, D), y (N,) or (N, K), weight (N,); validation is stratified by `labels`."""
         kept: dict[str, Any] = {}
         if self.early_stopping and epochs > 1:
             X, held, y, targets, weight, weights = train_test_split(
@@ -98,7 +98,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             )
             kept["validation"] = (held, targets, weights)
             kept["callbacks"] = [EarlyStopping(self.model_, patience=self.patience)]
-        counts = weight > 0  # an example of weight 0 is none
+        counts = weight > 0  # scikit-learn: weight 0 is as good as no example
         X, y, weight = X[counts], y[counts], weight[counts]
         self.history_ = fit(
             self.model_,
@@ -109,7 +109,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             epochs=epochs,
             batch_size=self.batch_size,
             seed=int(self._random.randint(2**31 - 1)),
-            sample_weight=weight * (len(weight) / weight.sum()),  # a weight of 2 is an example twice
+            sample_weight=weight * (len(weight) / weight.sum()),  # a weight of 2 counts as two examples
             backend=self.backend,
             progress=False,
             **kept,
@@ -117,7 +117,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.n_iter_ = self.history_.epochs
 
     def _outputs(self, X: Any) -> Array:
-        """What the model gives for X (N, D): (N,) or (N, K)."""
+        """The outputs for X (N, D): (N,) or (N, K)."""
         check_is_fitted(self)
         return self.model_.predict(validate_data(self, X, dtype=np.float64, reset=False))
 
@@ -134,15 +134,15 @@ def _weights(given: Any, X: Array) -> Array:
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-learn has no types
-    __doc__ = f"""A neural network that tells classes apart: `nn.fit` minimises the cross-entropy.
+    __doc__ = f"""A neural network as a classifier: `nn.fit` minimises the cross-entropy.
 
-    Two classes have one output, the logit of the second, K have K outputs.
+    For two classes it has one output, the logit of the second; for K classes K outputs.
 {_PARAMETERS}    class_weight : a weight for each label as a mapping, or ``"balanced"``.
 
     Attributes
     ----------
     classes_ : the labels (K,), sorted.
-    model_, optimizer_, history_ : what was trained, and the `History` of the last training.
+    model_, optimizer_, history_ : the trained model, its optimizer, and the `History` of the last training.
 
     Examples
     --------
@@ -164,11 +164,11 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
         return self._learn(X, y, sample_weight, new=True)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> NetClassifier:
-        """Go through the data once, from where the last call has ended.
+        """Train for one epoch more, from where the last call ended.
 
         Parameters
         ----------
-        classes : all labels that will ever come (K,); needed in the first call, if y has not all of them.
+        classes : (K,), all labels of this and later calls; needed in the first call unless y has all.
         """
         return self._learn(X, y, sample_weight, new=not hasattr(self, "model_"), classes=classes, epochs=1)
 
@@ -196,7 +196,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """The probability of each class for each example of X (N, D): (N, K), in the order of `classes_`."""
+        """The probability of each class (N, K) for X (N, D), in the order of `classes_`."""
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: Any) -> Array:
@@ -207,19 +207,19 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]  # scikit-lear
         return z - np.logaddexp.reduce(z, axis=1, keepdims=True)
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """The most probable label for each example of X (N, D): (N,)."""
+        """The most probable labels (N,) for X (N, D)."""
         probabilities = self.predict_log_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]  # type: ignore[no-any-return]  # an array, of a library without types
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn has no types
-    __doc__ = f"""A neural network for numbers: a loss of its outputs, minimised by `nn.fit`.
+    __doc__ = f"""A neural network as a regressor: `nn.fit` minimises a loss of its outputs.
 {_PARAMETERS}    loss : a name of `nn.LOSSES`.
 
     Attributes
     ----------
-    model_, optimizer_, history_ : what was trained, and the `History` of the last training.
+    model_, optimizer_, history_ : the trained model, its optimizer, and the `History` of the last training.
 
     Examples
     --------
@@ -246,7 +246,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]  # scikit-learn 
         return self._learn(X, y, sample_weight, new=True)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetRegressor:
-        """Go through the data once, from where the last call has ended."""
+        """Train for one epoch more, from where the last call ended."""
         return self._learn(X, y, sample_weight, new=not hasattr(self, "model_"), epochs=1)
 
     def _learn(

@@ -1,9 +1,9 @@
-"""The data of a training as pairs of features and target, checked before the first step."""
+"""Checked data of a training: pairs of features and target."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -26,9 +26,9 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
 
     Raises
     ------
-    TypeError, ValueError : if they are not numbers in rows, one row of each for an example, if one is not
-        finite, or the loss does not take a target; it names the row, and in X the column.
-    IndexError : if the model takes tokens, and one is none of its vocabulary.
+    TypeError, ValueError : if X and y are not rows of finite numbers, one for each example, or the loss
+        refuses a target; the error names the row, and in X the column.
+    IndexError : if the model takes tokens, and one is not in its vocabulary.
     """
     features = _rows(f"{name}X", X)
     if features is None:
@@ -47,24 +47,21 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
             f"{name}X and {name}y must have one row per example, got {len(features)} and {len(targets)} rows"
         )
 
-    # Each loss knows which targets it takes; it is asked with a prediction for so many features.
+    # The loss itself checks each target, with the prediction for the first row of the same length.
     examples = list(zip(features, targets))
     uncounted = uncounted_classes(loss)
     predictions: dict[int, Any] = {}
-    known: set[Any] = set()  # classes that it takes
+    known: set[Any] = set()  # classes that the loss takes
     with no_grad():
         for i, (x, target) in enumerate(copies(examples)):
             if len(x) not in predictions:
-                predictions[len(x)] = called(model, x, f"row {i} of {name}X")
+                predictions[len(x)] = called(f"row {i} of {name}X", model, x)
             prediction = predictions[len(x)]
-            try:
-                if uncounted is not None and in_rows(prediction) and isinstance(target, list):
-                    if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
-                        continue
-                    known.update(target)
-                value = loss(prediction, target)
-            except (TypeError, ValueError) as error:
-                raise _kind(error)(f"row {i} of {name}y: {error}") from error
+            if uncounted is not None and in_rows(prediction) and isinstance(target, list):
+                if len(target) == len(prediction) and known >= set(target) > set(target) & uncounted:
+                    continue
+                known.update(target)
+            value = called(f"row {i} of {name}y", loss, prediction, target)
             if not isinstance(value, Value):
                 raise TypeError(
                     f"the loss must return one Value, and of row {i} of {name}y it returned "
@@ -73,10 +70,10 @@ def examples_of(model: Module, loss: Loss, X: Any, y: Any, name: str = "") -> li
     return examples
 
 
-def called(model: Module, x: list[float], place: str) -> Any:
-    """The model's output for an example; an error, such as that of a token in no table, names the place."""
+def called(place: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the model or the loss returns; an error, such as that of an unknown token, names the place."""
     try:
-        return model(x)
+        return function(*arguments)
     except (TypeError, ValueError, IndexError) as error:
         if type(error) not in (TypeError, ValueError, IndexError):  # a class of your own
             raise
@@ -122,7 +119,7 @@ def _targets(name: str, y: Any) -> list[Any]:
 
 
 def _rows(name: str, data: Any) -> list[list[float]] | None:
-    """Rows of different lengths, such as sentences, as lists of numbers; None of what is no such thing."""
+    """Rows of different lengths, such as sentences, as lists of numbers; None for anything else."""
     if isinstance(data, np.ndarray) and data.dtype != object:
         return None
     rows = list(data) if isinstance(data, (list, tuple, np.ndarray)) else []
@@ -142,17 +139,17 @@ def _rows(name: str, data: Any) -> list[list[float]] | None:
 
 
 def copies(examples: Iterable[Example]) -> list[Example]:
-    """The examples as the model and the loss get them: in lists of their own, which they may change."""
+    """Copies of the examples, which the model and the loss may change."""
     return [(x[:], target[:] if isinstance(target, list) else target) for x, target in examples]
 
 
 def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """The data (X, y, weights) and of it the last share, ⌈share · N⌉ examples, which is kept for validation.
+    """The data (X, y, weights) in two parts; the last ⌈share · N⌉ examples are kept for validation.
 
     Raises
     ------
-    TypeError, ValueError : if `share` is not from 0 to below 1, leaves no example on one side, or the data
-        are not numbers, one row of each for an example.
+    TypeError, ValueError : if `share` is not from 0 to below 1, or leaves a part empty; if the data are not
+        numbers, one row for each example.
     """
     share = require_fraction("validation_split", share, below=True)
     features, targets = (_rows(name, each) or finite_array(name, each) for name, each in (("X", X), ("y", y)))
@@ -168,7 +165,3 @@ def split_of(share: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         raise ValueError(f"validation_split={share!r} of {n} examples leaves none to train with")
     head, tail = ([each[:first] for each in columns.values()], [each[first:] for each in columns.values()])
     return (*head, None)[:3], tail
-
-
-def _kind(error: Exception) -> type[Exception]:
-    return TypeError if isinstance(error, TypeError) else ValueError

@@ -1,4 +1,4 @@
-"""To torch and back: the way on for whoever outgrows one machine. `to_onnx` is in `nn.onnx_graph`."""
+"""`to_torch` and `from_torch`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,17 @@ from .activations import ACTIVATIONS, Activation
 from .array_forward import has_formula, known_activation
 from .attention import CausalSelfAttention
 from .feed_forward import GELU
+from .gpt import TransformerBlock
 from .layers import MLP, Dropout, Layer, Sequential
-from .linear import Array, Embedding, Linear, numbers_of
+from .linear import Embedding, Linear, numbers_of
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 
-__all__ = ["from_torch", "layer_arrays", "library", "parts_of", "to_torch"]
+__all__ = ["from_torch", "library", "parts_of", "to_torch"]
 
 
 def library(name: str, what: str, extra: str) -> Any:
-    """A library that an extra installs.
+    """The imported library of an extra.
 
     Raises
     ------
@@ -39,9 +40,9 @@ def library(name: str, what: str, extra: str) -> Any:
         raise MissingExtraError(what, name.partition(".")[0], extra) from None
 
 
-# --- what a model is made of -----------------------------------------------------------------------
+# --- the parts of a model --------------------------------------------------------------------------
 
-# By name: torch has a class of the same name, with the same arguments.
+# torch's classes of the same names have the same arguments.
 _SIMPLE = {kind.__name__: kind for kind in (Dropout, Embedding, GELU, LayerNorm, Linear, RMSNorm)}
 
 
@@ -63,12 +64,13 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
         elif type(part) is Sequential:
             pending += reversed(part.layers)
         elif type(part) is Layer:
+            _require_one_activation(part, caller)
             yield part
-        elif _known(part):
+        elif has_formula(part):
             for each in part.modules():
-                if not _known(each):
+                if not has_formula(each):
                     raise TypeError(f"{caller} does not know the {type(each).__name__} in {part!r:.60}")
-                if has_formula(each) and isinstance(getattr(each, "activation", None), Activation):
+                if isinstance(getattr(each, "activation", None), Activation):
                     known_activation(each, caller)
             yield part
         else:
@@ -78,20 +80,12 @@ def parts_of(model: Any, caller: str) -> Iterator[Module]:
             )
 
 
-def _known(part: Any) -> bool:
-    return type(part) in _SIMPLE.values() or has_formula(part)
-
-
-def layer_arrays(layer: Layer, caller: str) -> tuple[Array, Array | None, Activation]:
-    """The weights (n_out, n_in), the biases (n_out,) if there are any, and the activation of a layer."""
+def _require_one_activation(layer: Layer, caller: str) -> None:
     neurons, activation = layer.neurons, layer.activation
     own = ACTIVATIONS["linear"] if activation.layerwise else activation
     if ACTIVATIONS.get(activation.name) != activation or {n.activation for n in neurons} != {own}:
         names = ", ".join({function.name: 0 for function in (activation, *(n.activation for n in neurons))})
         raise ValueError(f"{caller} knows one of nn.ACTIVATIONS for a layer, and {layer!r} has {names}")
-    biases = np.array([0.0 if neuron.b is None else neuron.b.data for neuron in neurons])
-    bare = all(neuron.b is None for neuron in neurons)
-    return numbers_of([neuron.w for neuron in neurons]), None if bare else biases, activation
 
 
 # --- to torch --------------------------------------------------------------------------------------
@@ -107,20 +101,17 @@ def to_torch(model: Module) -> Any:
 
     Returns
     -------
-    Of a part of a transformer the like of torch, with the same attributes; otherwise a `torch.nn.Sequential`.
-    It takes a tensor (..., D) of float64, or of tokens (..., T), and gives one (..., K). It is in training or
-    not as the model is; what is frozen is so there too, and what is shared is shared. `from_torch` reads it.
+    For a part of a transformer a torch module with the same attributes, otherwise a `torch.nn.Sequential`. It
+    maps a tensor (..., D) of float64, or tokens (..., T), to one (..., K). Training mode, frozen and shared
+    parameters are those of the model. `from_torch` reads it back.
 
     Raises
     ------
-    TypeError, ValueError : if the model is something else, has an activation of your own, or a matrix or
-        vector of which only some parameters are frozen.
+    TypeError, ValueError : if the model is something else, has an activation of your own, or has a matrix or
+        vector with only some parameters frozen.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     parts = list(parts_of(model, "to_torch"))
-    for part in parts:
-        if isinstance(part, Layer):
-            layer_arrays(part, "to_torch")
     write = _Writer(library("torch", "to_torch", "torch"))
     modules = [module for part in parts for module in write(part)]
     if isinstance(model, (MLP, Layer, Sequential, Dropout)):
@@ -129,27 +120,28 @@ def to_torch(model: Module) -> Any:
 
 
 class _Writer:
-    """Makes torch modules of parts; what these share, modules and parameters, is shared in torch."""
+    """Makes torch modules from parts; shared modules and parameters stay shared."""
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
         self.made: dict[Module, list[Any]] = {}
-        self.parameters: dict[Any, Any] = {}  # by the first `Value` and the shape
+        self.parameters: dict[Any, Any] = {}
 
     def __call__(self, part: Any) -> list[Any]:
-        """The torch module for a part; of a `Layer` the linear map and the activation."""
+        """The torch module for a part; for a `Layer` the linear map and the activation."""
         if part not in self.made:
             if isinstance(part, Layer):
-                biases = [neuron.b for neuron in part.neurons]
-                some = [Value(0.0) if each is None else each for each in biases]
-                bare = all(each is None for each in biases)
-                made = [self._linear([neuron.w for neuron in part.neurons], None if bare else some)]
-                if not part.activation.linear:
-                    made.append(_torch_activation(part.activation, self.torch))
+                made = self._layer(part)
             else:
-                made = [self._composite(part) if has_formula(part) else self._simple(part)]
+                made = [self._simple(part) if type(part) in _SIMPLE.values() else self._composite(part)]
             self.made[part] = made
         return self.made[part]
+
+    def _layer(self, layer: Layer) -> list[Any]:
+        weights, biases = layer._tensors()
+        sizes = {"in_features": layer.n_in, "out_features": layer.n_out, "bias": biases is not None}
+        made = [self._filled("Linear", sizes, weights, biases)]
+        return made if layer.activation.linear else [*made, _torch_activation(layer.activation, self.torch)]
 
     def _composite(self, part: Module) -> Any:
         made = _composite(part)
@@ -159,34 +151,29 @@ class _Writer:
         return made
 
     def _simple(self, part: Any) -> Any:
-        double = {} if isinstance(part, (Dropout, GELU)) else {"dtype": self.torch.float64}
-        made = getattr(self.torch.nn, type(part).__name__)(**part._settings(), **double)
-        self._fill(made, getattr(part, "weight", None), getattr(part, "bias", None))
-        return made
+        name, settings = type(part).__name__, part._settings()
+        if isinstance(part, (Dropout, GELU)):
+            return getattr(self.torch.nn, name)(**settings)
+        return self._filled(name, settings, part.weight, part.bias)
 
-    def _linear(self, weight: Sequence[Any], bias: Sequence[Value] | None) -> Any:
-        sizes = len(weight[0]), len(weight)
-        made = self.torch.nn.Linear(*sizes, bias=bias is not None, dtype=self.torch.float64)
-        self._fill(made, weight, bias)
-        return made
-
-    def _fill(self, made: Any, weight: Any, bias: Any) -> None:
+    def _filled(self, kind: str, settings: Mapping[str, Any], weight: Any, bias: Any) -> Any:
+        made = getattr(self.torch.nn, kind)(**settings, dtype=self.torch.float64)
         for name, values in (("weight", weight), ("bias", bias)):
             if values is not None:
                 setattr(made, name, self._parameter(values))
+        return made
 
     def _parameter(self, values: Any) -> Any:
-        numbers = numbers_of(values)
-        every = [each for row in values for each in row] if numbers.ndim == 2 else list(values)
-        key = (every[0], numbers.shape)
+        key = tuple(values)
         if key not in self.parameters:
+            every = np.ravel(np.array(values, dtype=object))
             free = {each.requires_grad for each in every}
             if len(free) > 1:
                 raise ValueError(
-                    f"to_torch needs all or none of a tensor's parameters frozen, and {every[0].label} is "
-                    "frozen by itself"
+                    "to_torch needs all or none of a tensor's parameters frozen, and it is not so from "
+                    f"{every[0].label} on"
                 )
-            tensor = self.torch.from_numpy(numbers)
+            tensor = self.torch.from_numpy(numbers_of(values))
             self.parameters[key] = self.torch.nn.Parameter(tensor, requires_grad=free.pop())
         return self.parameters[key]
 
@@ -221,7 +208,7 @@ def _composite_class() -> Any:
 
         def __init__(self, part: Module) -> None:
             super().__init__()
-            self.part = (part,)  # in a tuple, for it is no module of torch
+            self.part = (part,)  # in a tuple, because it is no torch module
 
         def forward(self, x: Any) -> Any:
             (part,) = self.part
@@ -235,7 +222,7 @@ def _composite_class() -> Any:
         def _get_name(self) -> str:
             return type(self.part[0]).__name__
 
-        def __reduce__(self) -> Any:  # pickle does not find a class that is made late
+        def __reduce__(self) -> Any:  # pickle does not find a local class
             return _composite, self.part, vars(self)
 
     return Composite
@@ -253,15 +240,6 @@ class _TorchOperations:
     def positions(self, tokens: Any) -> Any:
         return self.torch.arange(tokens.shape[-1], device=tokens.device)
 
-    def heads(self, x: Any, n_head: int) -> Any:
-        return x.unflatten(-1, (n_head, -1)).transpose(-3, -2)
-
-    def joined(self, x: Any) -> Any:
-        return x.transpose(-3, -2).flatten(-2)
-
-    def transposed(self, x: Any) -> Any:
-        return x.transpose(-2, -1)
-
     def turned(self, x: Any, base: float) -> Any:
         places = self.torch.arange(x.shape[-2], dtype=x.dtype, device=x.device)
         powers = self.torch.arange(0, x.shape[-1], 2, dtype=x.dtype, device=x.device) / x.shape[-1]
@@ -271,45 +249,36 @@ class _TorchOperations:
 
     def causal_softmax(self, scores: Any) -> Any:
         later = self.torch.ones(scores.shape[-2:], dtype=self.torch.bool, device=scores.device).triu(1)
-        return self.softmax(scores.masked_fill(later, -math.inf))
-
-    def softmax(self, x: Any) -> Any:
-        return x.softmax(-1)
+        return scores.masked_fill(later, -math.inf).softmax(-1)
 
     def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
         order = scores.argsort(dim=-1, descending=True, stable=True)
         chosen = self.torch.zeros_like(shares, dtype=self.torch.bool).scatter(-1, order[..., :k], True)
         return shares.where(chosen, 0.0)
 
-    def total(self, x: Any) -> Any:
-        return x.sum(-1, keepdim=True)
-
-    def column(self, x: Any, i: int) -> Any:
-        return x[..., i : i + 1]
-
 
 # --- from torch ------------------------------------------------------------------------------------
 
 
 def from_torch(module: Any) -> Module:
-    """An equal model from a torch module: what `to_torch` made, or torch's own modules.
+    """An equal model from a torch module.
 
     Parameters
     ----------
-    module : `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention` of one
-        sequence with itself, what `to_torch` made of a part of a transformer; or a `torch.nn.Sequential` of
-        these and of activations. Its numbers become float64.
+    module : torch's `Linear`, `Embedding`, `RMSNorm`, `LayerNorm`, `GELU`, `Dropout`, `MultiheadAttention`,
+        `TransformerEncoderLayer` with ``norm_first``; a part of a transformer from `to_torch`; or a
+        `torch.nn.Sequential` of these and of activations. Numbers become float64.
 
     Returns
     -------
-    Of a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`: an `MLP` where the hidden
-    layers are alike, otherwise a `Sequential` of `Layer`s. Of a Sequential with other modules a `Sequential`
-    of parts. A `MultiheadAttention` becomes a `CausalSelfAttention`, which always has the causal mask. What
-    is frozen or shared is so here too.
+    For a Sequential of `Linear`, activations and `Dropout`, or a single `Linear`, an `MLP` if the hidden
+    layers are alike, otherwise a `Sequential` of `Layer`s. For a Sequential with other modules a `Sequential`
+    of parts. Attention becomes `CausalSelfAttention`, an encoder layer a `TransformerBlock`, always with the
+    causal mask. Frozen and shared parameters are those of the module.
 
     Raises
     ------
-    TypeError, ValueError : if it has a module that is not known here, or with other arguments; it names it.
+    TypeError, ValueError : if a module is unknown or has unknown options; the error names it.
     MissingExtraError : without torch, which the extra `torch` installs.
     """
     torch = library("torch", "from_torch", "torch")
@@ -324,32 +293,28 @@ def from_torch(module: Any) -> Module:
         return model.train(module.training)
     functions = tuple(getattr(net, each.torch) for each in ACTIVATIONS.values() if each.torch)
     modules = _flat(module, net)
-    plain = all(isinstance(each, (net.Linear, net.Dropout, *functions)) for each in modules)
-    parts: list[Any] = []  # modules, and each Linear with the name of its activation
+    plain = all(
+        _computes_as(each, net.Linear) or isinstance(each, (net.Dropout, *functions)) for each in modules
+    )
+    parts: list[tuple[Any, str]] = []  # a module, and the activation that follows a Linear
     for each in modules:
-        if isinstance(each, net.Linear):
-            parts.append((each, "linear"))
-        elif isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
-            name = _activation_of(each, torch)
-            if not parts or not isinstance(parts[-1], tuple) or parts[-1][1] != "linear":
+        if isinstance(each, functions) and (plain or not isinstance(each, net.GELU)):
+            name, (before, other) = _activation_of(each, torch), parts[-1] if parts else (None, "")
+            if other or not isinstance(before, net.Linear):
                 raise ValueError(
                     f"from_torch knows an activation after a Linear only, and {each} does not follow one"
                 )
-            parts[-1] = parts[-1][0], name
+            parts[-1] = before, name
         else:
-            parts.append(each)
+            parts.append((each, ""))
     if plain:
         return _assembled(parts, read).train(module.training)
-    read_parts = [
-        read.layer(*part) if isinstance(part, tuple) and part[1] != "linear"
-        else read(part[0] if isinstance(part, tuple) else part)
-        for part in parts
-    ]  # fmt: skip
-    return Sequential(*read_parts).train(module.training)
+    made = [read.layer(each, name) if name else read(each) for each, name in parts]
+    return Sequential(*made).train(module.training)
 
 
 def _flat(module: Any, net: Any) -> list[Any]:
-    """The modules that a module applies one after the other, without those that do nothing."""
+    """The modules applied one after the other, without `Identity`."""
     found, pending = [], [module]
     while pending:
         each = pending.pop()
@@ -362,8 +327,13 @@ def _flat(module: Any, net: Any) -> list[Any]:
     return found
 
 
+def _computes_as(module: Any, kind: Any) -> bool:
+    """Whether a module computes as torch's class does; a subclass may not."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
 class _Reader:
-    """Makes parts of torch modules; modules and parameters that these share are shared here."""
+    """Makes parts from torch modules; shared modules and parameters stay shared."""
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
@@ -371,13 +341,13 @@ class _Reader:
         self.values: dict[Any, Any] = {}
 
     def __call__(self, module: Any, name: str = "") -> Any:
-        """The part of this name for a module of torch."""
+        """The part for a torch module, with this name."""
         if module not in self.made:
             self.made[module] = self._new(module, name)
         return self.made[module]
 
     def layer(self, linear: Any, activation: str, name: str = "") -> Layer:
-        """The `Layer` of a linear map with an activation after it."""
+        """The `Layer` for a linear map followed by an activation."""
         n_out, n_in = linear.weight.shape
         layer = Layer(n_in, n_out, activation, linear.bias is not None, "zeros", 0, name)
         weights, biases = self._tensor(linear.weight), self._tensor(linear.bias)
@@ -389,26 +359,26 @@ class _Reader:
         net = self.torch.nn
         if isinstance(module, _composite_class()):
             return self._composite(module)
-        if isinstance(module, net.MultiheadAttention):
+        if _computes_as(module, net.MultiheadAttention):
             return self._attention(module, name)
+        if _computes_as(module, net.TransformerEncoderLayer):
+            return self._block(module, name)
         for kind in _SIMPLE.values():
-            theirs = getattr(net, kind.__name__)
-            if isinstance(module, theirs) and type(module).forward is theirs.forward:
+            if _computes_as(module, getattr(net, kind.__name__)):
                 return self._simple(kind, module, name)
-        raise TypeError(
-            f"from_torch does not support {module}: it takes {', '.join(_SIMPLE)}, MultiheadAttention, "
-            f"{', '.join(dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch))}"
-        )
+        functions = dict.fromkeys(each.torch for each in ACTIVATIONS.values() if each.torch)
+        known = [*_SIMPLE, "MultiheadAttention", "TransformerEncoderLayer", *functions]
+        raise TypeError(f"from_torch does not support {module}: it takes {', '.join(known)}")
 
     def _composite(self, module: Any) -> Module:
         made: Module = copy.copy(module.part[0])
         for attribute, inner in _inside(made):
             theirs = getattr(module, attribute)
             if isinstance(inner, list):
-                names = [getattr(each, "_name", "") for each in inner]
+                names = [each._name for each in inner]
                 setattr(made, attribute, list(map(self, theirs, names)))
             else:
-                setattr(made, attribute, self(theirs, getattr(inner, "_name", "")))
+                setattr(made, attribute, self(theirs, inner._name))
         return made
 
     def _simple(self, kind: Any, module: Any, name: str) -> Module:
@@ -422,14 +392,11 @@ class _Reader:
             (given["normalized_shape"],) = module.normalized_shape
         if "eps" in given and module.eps is None and module.weight is not None:
             given["eps"] = self.torch.finfo(module.weight.dtype).eps
-        if kind is Embedding and (module.max_norm is not None or module.scale_grad_by_freq):
-            raise ValueError(
-                f"from_torch takes an Embedding without max_norm and scale_grad_by_freq, got {module}"
-            )
-        fixed = {"initializer": "zeros", "seed": 0, "name": name}
-        made: Module = kind(
-            **given, **{each: fixed[each] for each in arguments if each in fixed and kind is not Dropout}
-        )
+        options = {"max_norm": None, "padding_idx": None, "scale_grad_by_freq": False}
+        if kind is Embedding and any(getattr(module, each) is not off for each, off in options.items()):
+            raise ValueError(f"from_torch takes an Embedding without {', '.join(options)}, got {module}")
+        fixed = {"initializer": "zeros", "seed": 0, "name": name} if kind is not Dropout else {}
+        made: Module = kind(**given, **{each: fixed[each] for each in fixed if each in arguments})
         for each in ("weight", "bias"):
             if getattr(made, each, None) is not None:
                 setattr(made, each, self._tensor(getattr(module, each)))
@@ -442,70 +409,78 @@ class _Reader:
                 f"got {module}"
             )
         bias = module.in_proj_bias is not None
-        made = CausalSelfAttention(
-            module.embed_dim,
-            module.num_heads,
-            bias,
-            dropout=module.dropout,
-            initializer="zeros",
-            seed=0,
-            name=name,
-        )
+        n, p = module.embed_dim, module.dropout
+        made = CausalSelfAttention(n, module.num_heads, bias, dropout=p, initializer="zeros", name=name)
         weights, biases = self._tensor(module.in_proj_weight), self._tensor(module.in_proj_bias)
-        n = module.embed_dim
         for i, part in enumerate((made.query, made.key, made.value)):
             part.weight = weights[n * i : n * (i + 1)]
-            part.bias = biases and biases[n * i : n * (i + 1)]
+            part.bias = biases[n * i : n * (i + 1)] if bias else None
         made.projection.weight = self._tensor(module.out_proj.weight)
         made.projection.bias = self._tensor(module.out_proj.bias)
         return made
 
+    def _block(self, module: Any, name: str) -> TransformerBlock:
+        functions = {self.torch.nn.functional.relu: "relu", self.torch.nn.functional.gelu: "gelu"}
+        dropouts = [module.self_attn.dropout, module.dropout.p, module.dropout1.p, module.dropout2.p]
+        if not module.norm_first or module.activation not in functions or any(dropouts):
+            raise ValueError(
+                "from_torch takes a TransformerEncoderLayer with norm_first, 'relu' or 'gelu', and dropout "
+                f"0, got {module}"
+            )
+        up, norm = module.linear1, module.norm1
+        made = TransformerBlock(
+            up.in_features, module.self_attn.num_heads, n_hidden=up.out_features, norm="layer", eps=norm.eps,
+            activation=functions[module.activation], affine=True, bias=up.bias is not None,
+            initializer="zeros", seed=0, name=name,
+        )  # fmt: skip
+        made.norm1, made.norm2 = self(norm, made.norm1._name), self(module.norm2, made.norm2._name)
+        made.attention = self(module.self_attn, made.attention._name)
+        inner: Any = made.feed_forward
+        inner.up, inner.down = self(up, inner.up._name), self(module.linear2, inner.down._name)
+        return made
+
     def _tensor(self, tensor: Any) -> Any:
-        """The `Value`s of a parameter, in rows of a matrix; None of None."""
+        """The `Value`s of a parameter as nested lists, or None."""
         if tensor is None:
             return None
         if tensor not in self.values:
-            free = tensor.requires_grad
-            rows = tensor.detach().double().tolist()
-            self.values[tensor] = (
-                [[Value(x).requires_grad_(free) for x in row] for row in rows]
-                if tensor.ndim == 2
-                else [Value(x).requires_grad_(free) for x in rows]
-            )
+            rows = np.empty(tensor.shape, dtype=object)
+            for place, number in np.ndenumerate(tensor.detach().double().numpy(force=True)):
+                rows[place] = Value(float(number)).requires_grad_(tensor.requires_grad)
+            self.values[tensor] = rows.tolist()
         return self.values[tensor]
 
 
 def _activation_of(module: Any, torch: Any) -> str:
-    elsewhere = [activation for activation in ACTIVATIONS.values() if activation.torch]
+    """The name of an activation of torch with the same formula."""
+    elsewhere = [each for each in ACTIVATIONS.values() if each.torch]
     kin = [each for each in elsewhere if isinstance(module, getattr(torch.nn, each.torch))]
     for activation in kin:
         if all(_alike(name, value, getattr(module, name)) for name, value in activation.arguments.items()):
             return activation.name
-    if kin:
-        needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
-        raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
-    raise TypeError(
-        f"from_torch does not support {module}: it takes Linear, Dropout, "
-        + ", ".join(dict.fromkeys(each.torch for each in elsewhere))
-    )
+    needed = ", ".join(f"{name}={value!r}" for name, value in kin[0].arguments.items())
+    raise ValueError(f"from_torch knows {kin[0].torch} with {needed} only, got {module}")
 
 
 def _alike(argument: str, ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs) or argument == "threshold" or (argument == "dim" and theirs in (1, None))
 
 
-def _assembled(parts: list[Any], read: _Reader) -> Module:
-    """The model of pairs of a linear map and its activation, and of dropouts."""
-    pairs = [part for part in parts if isinstance(part, tuple)]
-    dropouts = [part.p for part in parts if not isinstance(part, tuple)]
-    kinds = [isinstance(part, tuple) for part in parts]
-    regular = kinds in ([True] * len(pairs), [True, False] * (len(pairs) - 1) + [True])
-    hidden = {name for _, name in pairs[:-1]} or {"linear"}
-    biases = {linear.bias is not None for linear, _ in pairs}
-    if not (pairs and regular and len(hidden) == len(biases) == 1 and len(set(dropouts)) <= 1):
-        return Sequential(*(read.layer(*part) if isinstance(part, tuple) else read(part) for part in parts))
-    widths = [pairs[0][0].in_features, *(linear.out_features for linear, _ in pairs)]
-    p = dropouts[0] if dropouts else 0.0
-    model = MLP(widths[0], widths[1:], hidden.pop(), pairs[-1][1], biases.pop(), "zeros", 0, p)
-    model.layers = [read.layer(linear, name, f"layer{i}") for i, (linear, name) in enumerate(pairs)]
+def _assembled(parts: list[tuple[Any, str]], read: _Reader) -> Module:
+    """The model for linear maps with their activations, and dropouts."""
+    linear = [hasattr(each, "weight") for each, _ in parts]
+    maps = [(each, name or "linear") for (each, name), own in zip(parts, linear) if own]
+    rates = {each.p for (each, _), own in zip(parts, linear) if not own}
+    regular = linear in ([True] * len(maps), [True, False] * (len(maps) - 1) + [True])
+    hidden = {name for _, name in maps[:-1]} or {"linear"}
+    biases = {each.bias is not None for each, _ in maps}
+    if not (maps and regular and len(hidden) == len(biases) == 1 and len(rates) <= 1):
+        return Sequential(
+            *(read.layer(each, name or "linear") if own else read(each)
+              for (each, name), own in zip(parts, linear))
+        )  # fmt: skip
+    widths = [maps[0][0].in_features, *(each.out_features for each, _ in maps)]
+    p = rates.pop() if rates else 0.0
+    model = MLP(widths[0], widths[1:], hidden.pop(), maps[-1][1], biases.pop(), "zeros", 0, p)
+    model.layers = [read.layer(each, name, f"layer{i}") for i, (each, name) in enumerate(maps)]
     return model

@@ -1,4 +1,4 @@
-"""`explore` on a model: the graph of one example's loss, watched while the model is trained on all."""
+"""`explore` on a model: the graph of one example's loss while the model is trained on all examples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,29 +52,28 @@ def explore_model(
 ) -> Explorer:
     """Step through backpropagation in a model, and watch it train: `autograd.explore` on a `Module`.
 
-    The graph is that of the loss of one example; the training is on all of them. Layers and neurons open
-    and close, and the network with its weights is shown beside the graph. The model itself is not changed:
-    for each learning rate a copy of it is trained.
+    The page shows the graph of the loss of one example, with layers and neurons that open and close, beside
+    the network with its weights. For each learning rate a copy of the model is trained on all examples; the
+    model itself does not change.
 
     Parameters
     ----------
-    model : an `MLP` or any other `Module`; only what `diagram` can draw is shown as a network too.
-    data : (X, y) as `fit` takes them: features (N, D), and targets (N,) or (N, K); or a list of pairs (x, t).
-    path : where to write the page, a name ending in ``.html``; None to write nothing.
-    loss, epochs, batch_size, schedule, seed : as `fit` has them.
-    lr : the learning rate, or several to switch between; the first is shown first.
-    optimizer : what makes an optimizer from parameters and ``lr``: `SGD`, `Adam`, or a function.
+    model : a `Module`; the network is shown if `diagram` can draw it.
+    data : (X, y) as for `fit`, features (N, D) and targets (N,) or (N, K); or a list of pairs (x, t).
+    path : of the page, ending in ``.html``; None to write nothing.
+    loss, epochs, batch_size, schedule, seed, progress : as for `fit`.
+    lr : the learning rate, or several to switch between, beginning with the first.
+    optimizer : a function of parameters and ``lr``, such as `SGD` or `Adam`.
     example : the row of the data whose graph is shown.
     inputs, outputs : names of the features and of the model's outputs, by default x1, x2, ... and y1, y2, ...
     title : the heading of the page.
-    frames : the largest number of epochs shown, at least 2; they are evenly spread.
-    limit : the most boxes to draw with all layers closed.
-    language : in which the page opens, ``en`` or ``de``.
-    progress : whether to show a bar while training, as `fit` does.
+    frames : the largest number of epochs shown, at least 2, evenly spread.
+    limit : the largest number of boxes drawn with all layers closed.
+    language : of the page at first, ``en`` or ``de``.
 
     Returns
     -------
-    An `Explorer`. A training that leaves the finite numbers ends at the last epoch before.
+    An `Explorer`. A training that diverges ends at the last epoch before.
 
     Raises
     ------
@@ -92,35 +91,30 @@ def explore_model(
     True
     """
     X, y = _columns(data)
-    criterion = find_loss(loss)
+    loss = find_loss(loss)
     with mode(model, training=False):
-        examples = examples_of(model, criterion, X, y)
+        examples = examples_of(model, loss, X, y)
     if not -len(examples) <= example < len(examples):
         raise IndexError(f"example must be one of the {len(examples)} rows of the data, got {example!r}")
-    settings = {
-        "epochs": require_count("epochs", epochs),
-        "batch_size": batch_size,
-        "schedule": schedule,
-        "seed": seed,
-        "progress": progress,
-    }
+    epochs = require_count("epochs", epochs)
     frames = require_count("frames", frames)
     rates = [require_number("lr", rate, least=0.0) for rate in (lr if isinstance(lr, Iterable) else [lr])]
     if not rates:
         raise ValueError(f"lr must be a number or several, got {lr!r:.60}")
-    output, x, predictions, names = _recorded(model, criterion, examples[example], inputs, outputs)
+    output, x, predictions, names = _recorded(model, loss, examples[example], inputs, outputs)
     runs = []
     for rate in rates:
         trainee = copy.deepcopy(model)
         made = optimizer(_trainable(trainee), lr=rate)
-        runs.append(_trained(trainee, criterion, examples, made, frames, settings))
+        options = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "progress": progress}
+        runs.append(_trained(trainee, loss, examples, made, frames, schedule, **options))
     return explore(
         output,
         path,
         wrt=_trainable(model),
         runs=runs,
         network=_network(model, *names),
-        plane=_plane(output, x, predictions, criterion, examples),
+        plane=_plane(output, x, predictions, loss, examples),
         title=title or f"A training of {type(model).__name__}, step by step",
         frames=frames,
         limit=limit,
@@ -129,7 +123,7 @@ def explore_model(
 
 
 def _trainable(model: Module) -> list[Value]:
-    """Its parameters without those that are frozen: the page shows the latter as numbers of the graph."""
+    """The parameters that are not frozen; the others are shown as constants of the graph."""
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
@@ -145,7 +139,7 @@ def _columns(data: Any) -> tuple[Any, Any]:
 def _recorded(
     model: Module, loss: Loss, example: Example, inputs: Sequence[str] | None, outputs: Sequence[str] | None
 ) -> tuple[Value, list[Value], list[Value], tuple[list[str], list[str]]]:
-    """The loss of one example, its features and predictions, all labelled that has a name; and the names."""
+    """The labelled loss, features and predictions of one example, and the names of features and outputs."""
     features, target = example
     names = _names("inputs", inputs, [f"x{k}" for k in range(1, len(features) + 1)])
     x = [Value(number, name) for number, name in zip(features, names, strict=True)]
@@ -165,7 +159,7 @@ def _recorded(
 def _plane(
     output: Value, x: list[Value], predictions: list[Value], loss: Loss, examples: list[Example]
 ) -> Plane | None:
-    """The plane of two features, if the targets are classes: of two numbers, indices or one-hot."""
+    """The plane of two features, if the targets are classes: two numbers, indices, or one-hot rows."""
     targets = np.array([target for _, target in examples])
     kinds = np.unique(targets)
     level = 0.0
@@ -189,7 +183,7 @@ def _names(what: str, given: Sequence[str] | None, default: list[str]) -> list[s
 
 
 def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
-    """The loss with targets that are leaves of the graph; a class stays the number that it is."""
+    """The loss, with targets as leaves of the graph where the loss takes them; a class stays a number."""
     if in_rows(prediction) or (hasattr(prediction, "__iter__") and not isinstance(target, list)):
         return loss(prediction, target)  # type: ignore[no-any-return]  # a loss gives one Value, which `fit` checks
     if isinstance(target, list):
@@ -204,7 +198,7 @@ def _with_leaves(loss: Loss, prediction: Any, target: Any) -> Value:
 
 
 def _name_neurons(output: Value) -> None:
-    """Call what a neuron computes as the network's drawing calls it: h2, and a_h2 after its activation."""
+    """Label the nodes of neurons as the network's drawing does: h2, and a_h2 after the activation."""
     found = [(node, _NEURON.fullmatch(node.scope)) for node in topological_order(output) if node.op]
     layers = {int(match["layer"]) for _, match in found if match}
     for node, match in found:
@@ -218,7 +212,7 @@ def _name_neurons(output: Value) -> None:
 def _network(model: Module, inputs: list[str], outputs: list[str]) -> Drawing | None:
     try:
         return diagram(model, inputs=inputs, outputs=outputs)
-    except TypeError:  # it has no columns of neurons
+    except TypeError:  # the model has no columns of neurons
         return None
 
 
@@ -228,9 +222,10 @@ def _trained(
     examples: list[Example],
     optimizer: Optimizer,
     frames: int,
-    settings: Mapping[str, Any],
+    schedule: Callable[[Optimizer], Schedule] | None,
+    **options: Any,
 ) -> Run:
-    """Train the model by `fit` with these settings, and return the numbers that a page shows of it."""
+    """The numbers that a page shows of a training of the model by `fit`."""
     rate, parameters = optimizer.lr, optimizer.parameters
     numbers = [[parameter.data for parameter in parameters]]  # (E + 1, P), the start and after each epoch
     losses: list[float] = []
@@ -241,15 +236,17 @@ def _trained(
 
     with contextlib.suppress(DivergenceError):  # the page shows how far it came
         X, y = map(list, zip(*examples))
-        fit(model, X, y, loss=loss, optimizer=optimizer, callbacks=[Watch(note)], **settings)
+        fit(
+            model, X, y, loss=loss, optimizer=optimizer, schedule=schedule, callbacks=[Watch(note)], **options
+        )
     with mode(model, training=False), no_grad():
         losses.append(_mean_loss(model, loss, examples).data)
     last = len(numbers) - 1
     shown = Run.kept(last, frames)
-    batches = -(-len(examples) // (settings["batch_size"] or len(examples)))
-    # Whether an update is w ← w − η g and nothing else, always with the same η.
+    batches = -(-len(examples) // (options["batch_size"] or len(examples)))
+    # Is each update w ← w − η g, with the same η?
     descends = type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
-    plain = batches == 1 and descends and settings["schedule"] is None
+    plain = batches == 1 and descends and schedule is None
     gradients = None
     if plain and len(examples) > 1:  # of the mean loss over all examples, at each of these epochs
         rows = []

@@ -1,4 +1,4 @@
-"""What follows the attention in a transformer: `FeedForward`, `SwiGLU`, `MixtureOfExperts`; and `GELU`."""
+"""The feed-forward layers of a transformer: `FeedForward`, `SwiGLU`, `MixtureOfExperts`; and `GELU`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GELU(Described, Module):
     """
 
     def __init__(self, approximate: str = "none") -> None:
-        gelu(0.0, approximate=approximate)  # which knows the names
+        gelu(0.0, approximate=approximate)  # checks the name
         self.approximate = approximate
 
     def __call__(self, x: Any) -> Any:
@@ -52,9 +52,12 @@ class GELU(Described, Module):
             return [[gelu(each, approximate=self.approximate) for each in listed(row)] for row in x]
         return [gelu(each, approximate=self.approximate) for each in x]
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return ops.activated(ACTIVATIONS["gelu" if self.approximate == "none" else "gelu_tanh"], x)
+
 
 class _TwoMaps(VectorModule):
-    """What goes to more numbers by one or several linear maps, and back by another."""
+    """Linear maps to n_hidden numbers, and one back."""
 
     n_embd: int
     n_hidden: int
@@ -142,8 +145,8 @@ class SwiGLU(_TwoMaps):
     Parameters
     ----------
     n_embd : the length of x and of y.
-    n_hidden : the length between; None for ⌊8/3 · n_embd⌋, with which there are as many weights as in a
-        `FeedForward` of four times the width.
+    n_hidden : the length between; None for ⌊8/3 · n_embd⌋, which gives as many weights as a `FeedForward` has
+        with 4 · n_embd.
     bias : whether each of the three maps has biases.
     initializer, seed, name : as for `Neuron`.
 
@@ -190,25 +193,24 @@ class SwiGLU(_TwoMaps):
 
 
 class MixtureOfExperts(VectorModule):
-    """Several feed-forward layers, of which a router chooses `top_k` for each vector.
+    """Several feed-forward layers; a router chooses `top_k` of them for each vector.
 
-    With the router's scores z = W x and p = softmax(z), and T the experts of the k largest z (of equal ones,
+    With the router's scores z = W x, p = softmax(z), and T the experts with the k largest z (of equal ones,
     the first):
 
         gᵢ = pᵢ / Σ over T of p  for i in T, otherwise 0;   y = Σᵢ gᵢ Eᵢ(x)
 
-    The choice has no gradient; the gates g have one, and so the router learns. All experts are computed,
-    those not chosen with weight 0: so the recorded graph is the same whatever the numbers, and can be
-    compiled.
+    The choice has no gradient; the router learns from that of the gates g. All experts are computed, those
+    not chosen with weight 0, so that the recorded graph does not depend on the numbers and can be compiled.
 
     Parameters
     ----------
     n_embd : the length of x and of y.
     n_expert : the number of experts, at least 1.
-    top_k : how many are chosen, from 1 to n_expert.
-    normalize : whether the gates are divided by their sum. None for yes if `top_k` is above 1: the gate of a
-        single expert would always be 1, and its router would never learn.
-    n_hidden, activation, bias : of each expert as for `FeedForward`; ``"swiglu"`` makes each a `SwiGLU`.
+    top_k : the number of chosen experts, from 1 to n_expert.
+    normalize : whether the gates are divided by their sum. By default if `top_k` is above 1: normalized, the
+        gate of a single expert would always be 1, and the router would not learn.
+    n_hidden, activation, bias : of each expert, as for `FeedForward`; ``"swiglu"`` makes it a `SwiGLU`.
     initializer, seed, name : as for `Neuron`.
 
     Attributes
@@ -259,7 +261,7 @@ class MixtureOfExperts(VectorModule):
         ]
 
     def gates(self, x: Any) -> Vector:
-        """The weight g of each expert for a vector x: `top_k` of them, and 0 for all others."""
+        """The gate g of each expert for a vector x, which is 0 for all but `top_k`."""
         scores = self.router(x)
         gates = _of_the_largest(scores, softmax(scores), self.top_k)
         if self.normalize:
@@ -286,23 +288,23 @@ class MixtureOfExperts(VectorModule):
 
     def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
         scores = sub("router", x)
-        gates = ops.of_the_largest(scores, ops.softmax(scores), self.top_k)
+        gates = ops.of_the_largest(scores, scores.softmax(-1), self.top_k)
         if self.normalize:
-            gates = gates / ops.total(gates)
-        weighted = (ops.column(gates, i) * sub(f"experts.{i}", x) for i in range(self.n_expert))
+            gates = gates / gates.sum(-1, keepdim=True)
+        weighted = (gates.narrow(-1, i, 1) * sub(f"experts.{i}", x) for i in range(self.n_expert))
         return functools.reduce(operator.add, weighted)
 
 
 def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:
     """The shares of the k largest scores, of equal ones the first, and 0 for all others.
 
-    By comparisons that are in the graph: a program made of it chooses anew for other numbers.
+    The comparisons are nodes, so a compiled program chooses anew for other numbers.
     """
     if k == len(scores):
         return list(shares)
     chosen = []
     for i, score in enumerate(scores):
-        earlier = [1.0 - greater(score, each) for each in scores[:i]]  # it is before it if it is as large
+        earlier = [1.0 - greater(score, each) for each in scores[:i]]  # equal scores come first
         later = [greater(each, score) for each in scores[i + 1 :]]
         before = sum([*earlier, *later])
         chosen.append(where(greater(float(k), before), shares[i], 0.0))
@@ -310,15 +312,9 @@ def _of_the_largest(scores: Vector, shares: Any, k: int) -> list[Value]:
 
 
 def make_feed_forward(
-    n_embd: int,
-    n_hidden: int | None,
-    activation: Function,
-    bias: bool,
-    initializer: str | Initializer | None,
-    seed: Seed,
-    name: str,
+    n_embd: int, n_hidden: int | None, activation: Function, *rest: Any
 ) -> FeedForward | SwiGLU:
-    """A `SwiGLU` where the activation is ``"swiglu"``, otherwise a `FeedForward`."""
+    """A `SwiGLU` if the activation is ``"swiglu"``, otherwise a `FeedForward`; `rest` is bias and so on."""
     if isinstance(activation, str) and activation == "swiglu":
-        return SwiGLU(n_embd, n_hidden, bias, initializer, seed, name)
-    return FeedForward(n_embd, n_hidden, activation, bias, initializer, seed, name)
+        return SwiGLU(n_embd, n_hidden, *rest)
+    return FeedForward(n_embd, n_hidden, activation, *rest)

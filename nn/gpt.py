@@ -1,4 +1,4 @@
-"""`GPT`, a language model that predicts the next token, and the `TransformerBlock`s it is made of."""
+"""`GPT`, a model that predicts the next token, and its `TransformerBlock`s."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from .arguments import (
     random_generator,
     require_count,
     require_flag,
-    require_fraction,
     require_number,
     require_text,
 )
@@ -24,7 +23,7 @@ from .array_forward import Operations, Sub
 from .attention import CausalSelfAttention, KeyValueCache, vectors_of
 from .feed_forward import FeedForward, MixtureOfExperts, SwiGLU, make_feed_forward
 from .initializers import Initializer, normal
-from .layers import Dropout, Function, Seed, inputs_of, listed
+from .layers import Function, Seed, inputs_of, listed, make_dropout
 from .linear import Embedding, Linear, OneWidth, Vector, all_in_scope, in_scope
 from .losses import cross_entropy
 from .module import Module, mode
@@ -34,18 +33,17 @@ __all__ = ["GPT", "TransformerBlock"]
 
 
 class TransformerBlock(OneWidth, Described, Module):
-    """Attention and a feed-forward layer, each on a normalized copy of what it is added to.
+    """Attention and a feed-forward layer, each applied to the normalized x and added to x.
 
         x ← x + attention(norm1(x)),  x ← x + feed_forward(norm2(x))
 
     Parameters
     ----------
-    n_embd, n_head, bias, rotary : as for `CausalSelfAttention`; `bias` counts for all linear maps, and for
-        the norms.
+    n_embd, n_head, bias, rotary : as for `CausalSelfAttention`; `bias` holds for all linear maps and norms.
     n_hidden, activation : as for `FeedForward`; ``"swiglu"`` makes it a `SwiGLU`.
-    norm : ``"rms"`` or ``"layer"``, with this `eps`, and with gains and biases where `affine` is true.
+    norm : ``"rms"`` or ``"layer"``, with this `eps`, and with gains and biases if `affine`.
     n_expert, top_k : if n_expert is above 0, the feed-forward layer is a `MixtureOfExperts`.
-    dropout : p of a `Dropout` of the attention's weights, and of both results before they are added.
+    dropout : p of a `Dropout` of the attention's weights, and of both results before the addition.
     initializer, seed, name : as for `Neuron`.
 
     Attributes
@@ -56,8 +54,8 @@ class TransformerBlock(OneWidth, Described, Module):
     ------
     TypeError, ValueError : if an argument is not as described; on a call, if a vector has not n_embd numbers.
 
-    Source: Vaswani et al. 2017, "Attention is all you need", with the norms before, as in GPT-2 (Radford et
-    al. 2019); `torch.nn.TransformerEncoderLayer` with ``norm_first=True`` is one.
+    Source: Vaswani et al. 2017, "Attention is all you need", with the norms first, as in GPT-2 (Radford et
+    al. 2019) and `torch.nn.TransformerEncoderLayer` with ``norm_first=True``.
 
     Examples
     --------
@@ -87,22 +85,16 @@ class TransformerBlock(OneWidth, Described, Module):
         name: str = "",
     ) -> None:
         self._name = require_text("name", name)
-        prefix, rng = f"{name}." if name else "", random_generator(seed)
+        rng = random_generator(seed)
         self.n_embd, self.n_head = require_count("n_embd", n_embd), require_count("n_head", n_head)
-        self._norm = (norm, eps, affine, bias)
-        self.norm1 = make_norm(norm, n_embd, eps, affine, bias, f"{prefix}norm1")
+        self._norm = {"norm": norm, "eps": eps, "affine": affine, "bias": bias}
+        self.norm1 = make_norm(norm, n_embd, eps, affine, bias, f"{self._prefix}norm1")
         self.attention = CausalSelfAttention(
-            n_embd,
-            n_head,
-            bias,
-            rotary,
-            dropout=dropout,
-            initializer=initializer,
-            seed=rng,
-            name=f"{prefix}attention",
-        )
-        self.norm2 = make_norm(norm, n_embd, eps, affine, bias, f"{prefix}norm2")
-        place = f"{prefix}feed_forward"
+            n_embd, n_head, bias, rotary, dropout=dropout, initializer=initializer, seed=rng,
+            name=f"{self._prefix}attention",
+        )  # fmt: skip
+        self.norm2 = make_norm(norm, n_embd, eps, affine, bias, f"{self._prefix}norm2")
+        place = f"{self._prefix}feed_forward"
         self.feed_forward: FeedForward | SwiGLU | MixtureOfExperts
         if require_count("n_expert", n_expert, least=0):
             self.feed_forward = MixtureOfExperts(
@@ -110,15 +102,14 @@ class TransformerBlock(OneWidth, Described, Module):
             )
         else:
             self.feed_forward = make_feed_forward(n_embd, n_hidden, activation, bias, initializer, rng, place)
-        p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
+        self.dropout = make_dropout(dropout, rng)
 
     def __call__(self, x: Any) -> list[Vector]:
         cache = KeyValueCache()
         return [self.step(each, cache) for each in vectors_of(x, self)]
 
     def step(self, x: Any, cache: KeyValueCache) -> Vector:
-        """The output at the position after those in the cache, to which its key and value are added."""
+        """The output at the next position, whose key and value are added to the cache."""
         x = inputs_of(x, self)
         x = self._added(x, self.attention.step(self.norm1(x), cache), "residual1")
         return self._added(x, self.feed_forward(self.norm2(x)), "residual2")
@@ -128,64 +119,57 @@ class TransformerBlock(OneWidth, Described, Module):
         return x + sub("dropout", sub("feed_forward", sub("norm2", x)))
 
     def _added(self, x: Vector, change: Any, place: str) -> Vector:
-        scope = f"{self._name}.{place}" if self._name else place
+        scope = f"{self._prefix}{place}"
         if self.dropout is not None and self.training:
             change = in_scope(sequence(self.dropout(change)), scope, constants=True)
         return in_scope(tuple([a + b for a, b in zip(x, change)]), scope)
 
     def _settings(self) -> dict[str, Any]:
-        norm, eps, affine, bias = self._norm
-        experts = self.feed_forward if isinstance(self.feed_forward, MixtureOfExperts) else None
-        return super()._settings() | {
-            "n_hidden": self.feed_forward.n_hidden,
-            "activation": getattr(self.feed_forward, "activation", "swiglu"),
-            "norm": norm,
-            "eps": eps,
-            "affine": affine,
-            "bias": bias,
-            "rotary": self.attention.rotary,
-            "dropout": self.dropout.p if self.dropout else 0.0,
-            **({"n_expert": experts.n_expert, "top_k": experts.top_k} if experts else {}),
-        }
+        inner, dropout = self.feed_forward, self.dropout.p if self.dropout else 0.0
+        settings = {"n_hidden": inner.n_hidden, "activation": getattr(inner, "activation", "swiglu")}
+        settings |= {**self._norm, "rotary": self.attention.rotary, "dropout": dropout}
+        if isinstance(inner, MixtureOfExperts):
+            settings |= {"n_expert": inner.n_expert, "top_k": inner.top_k}
+        return super()._settings() | settings
 
 
 class GPT(Described, Module):
-    """A decoder-only transformer: from the tokens so far, a score for every token to come next.
+    """A decoder-only transformer: from the tokens so far, a score for every possible next token.
 
-    Each token becomes a vector, the sum of one for the token and one for its position; blocks of attention
-    and feed-forward layers change it; a linear map makes a score of it for each token of the vocabulary. With
-    the defaults it is Karpathy's microgpt: RMSNorm without gains, also of the sum of the two embeddings,
-    ReLU, no biases, an output map of its own, and weights drawn with a standard deviation of 0.08.
+    The embeddings of each token and its position are added; blocks of attention and feed-forward layers
+    follow; a linear map gives the scores. The defaults are Karpathy's microgpt: RMSNorm without gains, also
+    of the sum of the embeddings, ReLU, no biases, an untied output map, and weights of standard deviation
+    0.08.
 
     Parameters
     ----------
     vocab_size : V, the number of tokens, at least 1.
-    block_size : the most positions, at least 1.
-    n_layer, n_head, n_embd : the number of blocks, of heads in each, and how long the vectors are.
+    block_size : the largest number of positions, at least 1.
+    n_layer, n_head, n_embd : the number of blocks, of heads in each, and the length of the vectors.
     n_hidden, activation, norm, eps, affine, bias, n_expert, top_k : as for `TransformerBlock`.
-    tied : whether the output map has the same weights as the token embedding.
-    rotary : whether positions are rotary in the attention, instead of an embedding of their own.
-    embedding_norm, final_norm : whether there is a norm before the first block, and after the last one.
+    tied : whether the output map shares the weights of the token embedding.
+    rotary : whether positions are rotary in the attention, instead of an embedding.
+    embedding_norm, final_norm : whether there is a norm before the first block, and after the last.
     dropout : as for `TransformerBlock`, and of the embeddings.
     initializer : of all weights, as for `Neuron`; by default normal with a standard deviation of 0.08.
     seed : as for `Neuron`.
 
     Attributes
     ----------
-    token_embedding, position_embedding : `Embedding`s; the second is None where positions are rotary.
+    token_embedding, position_embedding : `Embedding`s; the second is None if positions are rotary.
     embedding_norm, final_norm : norms, or None.
     blocks : a list of `TransformerBlock`.
     output : a `Linear` map to V scores, without bias.
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if there are more than `block_size`
-        tokens, or none, or one is no whole number.
+    TypeError, ValueError : if an argument is not as described; on a call, if there are no tokens or more than
+        `block_size`, or one is no whole number.
     IndexError : on a call, if a token is not from 0 to V − 1.
 
-    Source: Radford et al. 2019, "Language models are unsupervised multitask learners", which is the model of
-    ``norm="layer"``, ``affine=True``, ``bias=True``, ``activation="gelu_tanh"``, ``tied=True``,
-    ``embedding_norm=False``, ``final_norm=True``; Karpathy 2026, microgpt.
+    Source: Karpathy 2026, microgpt; Radford et al. 2019, "Language models are unsupervised multitask
+    learners": ``norm="layer"``, ``affine=True``, ``bias=True``, ``activation="gelu_tanh"``, ``tied=True``,
+    ``embedding_norm=False``, ``final_norm=True``.
 
     Examples
     --------
@@ -230,46 +214,30 @@ class GPT(Described, Module):
         self.n_head, self.n_embd = require_count("n_head", n_head), require_count("n_embd", n_embd)
         self.tied, self.rotary = require_flag("tied", tied), require_flag("rotary", rotary)
 
-        def norm_of(name: str) -> Any:
-            return (
-                make_norm(norm, n_embd, eps, affine, bias, name) if require_flag(name, flags[name]) else None
-            )
+        def norm_of(name: str, wanted: bool) -> Any:
+            return make_norm(norm, n_embd, eps, affine, bias, name) if require_flag(name, wanted) else None
 
-        flags = {"embedding_norm": embedding_norm, "final_norm": final_norm}
         self.token_embedding = Embedding(vocab_size, n_embd, initializer, rng, "token_embedding")
         self.position_embedding = (
             None if rotary else Embedding(block_size, n_embd, initializer, rng, "position_embedding")
         )
-        self.embedding_norm = norm_of("embedding_norm")
+        self.embedding_norm = norm_of("embedding_norm", embedding_norm)
         self.blocks = [
             TransformerBlock(
-                n_embd,
-                n_head,
-                n_hidden=n_hidden,
-                activation=activation,
-                norm=norm,
-                eps=eps,
-                affine=affine,
-                bias=bias,
-                rotary=rotary,
-                n_expert=n_expert,
-                top_k=top_k,
-                dropout=dropout,
-                initializer=initializer,
-                seed=rng,
-                name=f"block{i}",
+                n_embd, n_head, n_hidden=n_hidden, activation=activation, norm=norm, eps=eps, affine=affine,
+                bias=bias, rotary=rotary, n_expert=n_expert, top_k=top_k, dropout=dropout,
+                initializer=initializer, seed=rng, name=f"block{i}",
             )
             for i in range(n_layer)
-        ]
-        self.final_norm = norm_of("final_norm")
+        ]  # fmt: skip
+        self.final_norm = norm_of("final_norm", final_norm)
         self.output = Linear(n_embd, vocab_size, False, initializer, rng, "output")
         if tied:
             self.output.weight = self.token_embedding.weight
-        p = require_fraction("dropout", dropout, below=True)
-        self.dropout = Dropout(p, rng.spawn(1)[0]) if p else None
+        self.dropout = make_dropout(dropout, rng)
 
     def __call__(self, tokens: Any) -> list[Vector]:
-        """The scores for the token after each of these: T tuples of V `Value`s.
+        """The scores of the next token after each of these: T tuples of V `Value`s.
 
         Parameters
         ----------
@@ -283,16 +251,16 @@ class GPT(Described, Module):
         return [KeyValueCache() for _ in self.blocks]
 
     def step(self, token: Any, caches: Sequence[KeyValueCache]) -> Vector:
-        """The V scores of the token after this one, which follows the tokens in the caches and joins them.
+        """The V scores of the token after this one, which is added to the caches.
 
         Parameters
         ----------
         token : a whole number.
-        caches : one for each block, as `caches` makes them.
+        caches : one for each block, from `caches`.
 
         Raises
         ------
-        ValueError : if there is no position left, or not one cache for each block.
+        ValueError : if no position is left, or there is not one cache for each block.
         """
         if len(caches) != len(self.blocks):
             raise ValueError(f"step takes {len(self.blocks)} caches, one for each block, got {len(caches)}")
@@ -328,13 +296,12 @@ class GPT(Described, Module):
 
         Parameters
         ----------
-        tokens : T tokens, T from 1 to `block_size`; without `targets` one more, and each is to predict the
-            next.
-        targets : the T tokens that follow each of these.
+        tokens : T tokens, T from 1 to `block_size`; without `targets` T + 1, of which each predicts the next.
+        targets : the T tokens that follow these.
 
         Raises
         ------
-        TypeError, ValueError, IndexError : as for a call; if there are not as many targets as tokens.
+        TypeError, ValueError, IndexError : as for a call, or if there are not T targets.
         """
         tokens = listed(tokens)
         if targets is None:
@@ -361,24 +328,24 @@ class GPT(Described, Module):
         seed: Seed = None,
         stop: int | None = None,
     ) -> list[int]:
-        """Go on from these tokens, each new one drawn with the probabilities that the model gives.
+        """Continue these tokens with new ones, each drawn with the probabilities of the model.
 
-        Keys and values of earlier tokens are kept. Once there are more than `block_size` tokens the model
-        sees the last `block_size` of them, and computes these anew for each further one.
+        Keys and values of earlier tokens are cached. Beyond `block_size` tokens the model sees the last
+        `block_size`, and computes them anew for each new token.
 
         Parameters
         ----------
-        tokens : the first token, or several; at least one.
-        max_new_tokens : how many more; None for as many as the block has room for.
-        temperature : what the scores are divided by: below 1 the likely becomes likelier. 0 takes the
-            likeliest token, of equal ones the first.
+        tokens : one token or more.
+        max_new_tokens : the number of new tokens; None for as many as fit the block.
+        temperature : divides the scores: below 1 likely tokens become likelier. 0 takes the likeliest token,
+            of equal ones the first.
         top_k : draw from the k tokens with the highest scores only; None for all.
         seed : an integer, or a generator to draw from; None for other tokens each time.
-        stop : a token after which nothing follows.
+        stop : a token that ends the sequence.
 
         Returns
         -------
-        The tokens given, and the new ones; the last may be `stop`.
+        The given and the new tokens, `stop` included.
 
         Raises
         ------
@@ -440,7 +407,7 @@ class GPT(Described, Module):
 
 
 def _drawn(scores: list[float], temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
-    """A token drawn with the softmax of the scores, of the k highest only."""
+    """A token drawn by the softmax of the k highest scores."""
     if not np.all(np.isfinite(scores)):
         raise ValueError(f"the model's scores are not finite, so no token can be drawn: {scores!r:.60}")
     order = np.argsort(-np.array(scores), kind="stable")[:top_k]

@@ -15,8 +15,6 @@ __all__ = ["History"]
 
 
 class Resumable(Protocol):
-    """A training that can be gone on with."""
-
     def snapshot(self) -> dict[str, Any]: ...
 
     def save(self, path: str | PathLike[str]) -> None: ...
@@ -24,20 +22,18 @@ class Resumable(Protocol):
 
 @dataclass
 class History:
-    """What happened, epoch by epoch; each list has one number for each epoch that was completed.
+    """What was measured in a training, with one number for each completed epoch.
 
     Attributes
     ----------
-    loss : the mean over the examples, each taken just before the update it contributed to.
-    validation_loss : the mean over the validation examples after the last update of the epoch; empty
-        without validation data.
-    metrics, validation_metrics : by name, taken of the same predictions as the losses.
-    gradient_norm : ‖g‖₂, the mean over the updates; before any clipping.
-    learning_rate : the one that the epoch began with.
-    batch_loss : the loss of each update, in the epochs of this call of `fit`; a checkpoint has none.
+    loss : the mean over the examples, each before the update it contributed to.
+    validation_loss : the mean over the validation examples after the last update; empty without any.
+    metrics, validation_metrics : by name, of the same predictions as the losses.
+    gradient_norm : ‖g‖₂ before any clipping, the mean over the updates.
+    learning_rate : that of the epoch; of a schedule by updates, that of the last update.
+    batch_loss : the loss of each update of this call of `fit`; not saved in checkpoints.
     interrupted : whether Ctrl-C ended the training.
-    backend, backend_reason : what computed the updates, ``"eager"``, ``"numpy"``, ``"llvm"`` or
-        ``"jax"``, and why that.
+    backend, backend_reason : ``"eager"``, ``"numpy"``, ``"llvm"`` or ``"jax"``, and why it was chosen.
 
     Examples
     --------
@@ -59,7 +55,7 @@ class History:
     run: Resumable | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: the numbers. To go on with in another process there is `save`."""
+        """The numbers alone are pickled; `save` writes what another process can resume."""
         return {**vars(self), "run": None}
 
     def __copy__(self) -> History:
@@ -78,7 +74,7 @@ class History:
 
     @property
     def columns(self) -> dict[str, list[float]]:
-        """What was measured, by name: loss, validation_loss, the metrics, gradient_norm, learning_rate."""
+        """The lists that are not empty, by name; metrics are columns of their own."""
         named = {
             "loss": self.loss,
             "validation_loss": self.validation_loss,
@@ -90,7 +86,7 @@ class History:
         return {name: numbers for name, numbers in named.items() if numbers}
 
     def add(self, rows: Mapping[str, Any]) -> None:
-        """Further epochs: for each attribute their numbers, and of metrics lists of them by name.
+        """Extend each attribute by the numbers of further epochs, the metrics by name.
 
         The loss comes last: an epoch that has one is complete.
         """
@@ -104,17 +100,17 @@ class History:
         self.loss.extend(rows["loss"])
 
     def trim(self) -> None:
-        """Take away what an interrupted `add` left."""
+        """Remove what an interrupted `add` left."""
         for numbers in self.columns.values():
             del numbers[len(self.loss) :]
 
     def measured(self) -> dict[str, Any]:
-        """The attributes that hold numbers of epochs."""
+        """The attributes with a number for each epoch."""
         names = ("loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
         return {name: getattr(self, name) for name in names}
 
     def watched(self, monitor: str | None, watcher: str) -> list[float]:
-        """The column that a callback or a schedule watches; by default the loss, of validation where it is.
+        """The column that a callback or schedule watches; by default the validation loss if any, or the loss.
 
         Raises
         ------
@@ -128,7 +124,7 @@ class History:
         return self.columns[name]
 
     def best(self, name: str, largest: bool = False) -> int:
-        """The first epoch, from 1, in which a column has its least number, or its largest; nan is neither.
+        """The first epoch, from 1, with the least number of a column, or the largest; nan is neither.
 
         >>> History(loss=[3.0, 1.0, 2.0]).best("loss")
         2
@@ -148,27 +144,27 @@ class History:
         return numbers.index(max(known) if largest else min(known)) + 1
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a checkpoint: the model, and all that `fit` with `resume` needs to go on; see `nn.save`.
+        """Write the model and the state of the training, for `fit` with `resume`; see `nn.save`.
 
         Raises
         ------
-        ValueError : if this is no history that `fit` has made; and as for `nn.save`.
+        ValueError : if `fit` has not made this history in this session; and as for `nn.save`.
         """
         if self.run is None:
             raise ValueError("only a history that fit made in this session can be saved as a checkpoint")
         self.run.save(path)
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write one row per epoch at full precision: epoch, loss, and what else there is of `columns`."""
+        """Write one row per epoch at full precision: epoch, then the `columns`."""
         columns = {"epoch": range(1, len(self) + 1), **self.columns}
         write_csv(path, columns, zip(*columns.values(), strict=True))
 
     def plot(self, path: str | PathLike[str] | None = None) -> Any:
-        """The losses against the epochs, and below them the metrics; a file too if `path` is given.
+        """Plot the losses against the epochs, below them the metrics; write the figure if `path` is given.
 
         Returns
         -------
-        A `matplotlib.figure.Figure`, which a notebook shows.
+        The `matplotlib.figure.Figure`, which a notebook shows.
 
         Raises
         ------
@@ -190,23 +186,19 @@ class History:
         return figure
 
     def _repr_html_(self) -> str:
-        """A table, of the first and the last epochs where there are many."""
-        names = list(self.columns)
-        shown = list(range(len(self)))
-        if len(shown) > 12:
-            shown = [*shown[:5], -1, *shown[-5:]]
-        heads = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in ["epoch", *names])
-        rows = []
-        for i in shown:
-            cells = (
-                [str(i + 1), *(f"{self.columns[name][i]:.6g}" for name in names)]
-                if i >= 0
-                else ["…"] * (len(names) + 1)
-            )
-            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        said = f"{self.backend}: {self.backend_reason}" if self.backend else ""
-        caption = f"<caption>{html.escape(said)}</caption>" if said else ""
-        return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        """A table; of many epochs, the first and the last."""
+        columns, n = self.columns, len(self)
+        shown = range(n) if n <= 12 else [*range(5), *range(n - 5, n)]
+        rows = [[str(i + 1), *(f"{column[i]:.6g}" for column in columns.values())] for i in shown]
+        if n > 12:
+            rows.insert(5, ["…"] * (1 + len(columns)))
+        head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in ["epoch", *columns])
+        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+        caption = html.escape(f"{self.backend}: {self.backend_reason}") if self.backend else ""
+        return (
+            f"<table>{f'<caption>{caption}</caption>' if caption else ''}"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
     def __repr__(self) -> str:
         parts = [f"{len(self)} epoch{'s' if len(self) != 1 else ''}"]

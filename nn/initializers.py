@@ -1,8 +1,7 @@
 """Initial weights: functions ``f(rng, n_in, n_out)`` that return an array (n_out, n_in).
 
-What goes through many layers should neither fade nor grow. With weights of variance 1/n_in a layer
-keeps the variance of what it is given; the schemes below refine that for the gradients on the way back
-(Glorot) and for activations that cut off half (He).
+Signals should neither fade nor grow through many layers. Weights of variance 1/n_in keep the variance of the
+inputs; Glorot's scheme also balances the gradients, He's is for activations that cut off half.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import require_choice, require_number
+from .arguments import require_choice, require_kind, require_number
 
 __all__ = [
     "INITIALIZERS", "Initializer", "constant", "draw_weights", "he_normal", "he_uniform", "normal", "uniform",
@@ -41,15 +40,14 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
     (2, 3)
     """
     for name, bound in (("low", low), ("high", high)):
-        if not isinstance(bound, Real):
-            raise TypeError(f"uniform: {name} must be a number, got {type(bound).__name__}: {bound!r:.60}")
+        require_kind(bound, Real, f"uniform: {name} must be a number")
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(f"uniform needs finite bounds low <= high, got {low!r} and {high!r}")
     return lambda rng, n_in, n_out: rng.uniform(low, high, (n_out, n_in))
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Initializer:
-    """Weights drawn from a normal distribution with this mean and standard deviation, whatever the layer.
+    """Weights drawn from a normal distribution with this mean and standard deviation.
 
     Raises
     ------
@@ -69,7 +67,7 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initializer:
 
 
 def constant(value: float) -> Initializer:
-    """Every weight the same: neurons that begin equal stay equal, so this is for showing just that.
+    """Equal weights, to show that neurons that start equal stay equal.
 
     Raises
     ------
@@ -86,14 +84,14 @@ def constant(value: float) -> Initializer:
 
 
 def zeros(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
-    """Every weight 0, which no gradient gets through."""
+    """Weights 0, which block the gradient."""
     return np.zeros((n_out, n_in))
 
 
 def xavier_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
     """Weights drawn uniformly from ±√(6 / (n_in + n_out)): variance 2 / (n_in + n_out).
 
-    For activations with slope 1 around 0: it balances the variances on the way forward and back.
+    For activations with slope 1 at 0; balances the variances of the forward and the backward pass.
 
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
     networks", eq. 16.
@@ -113,15 +111,14 @@ def xavier_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
 def he_uniform(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
     """Weights drawn uniformly from ±√(6 / n_in): variance 2 / n_in.
 
-    Source: He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", eq. 10; the bound that gives a
-    uniform distribution that variance.
+    Source: He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", eq. 10, as a uniform distribution.
     """
     bound = math.sqrt(6.0 / n_in)
     return rng.uniform(-bound, bound, (n_out, n_in))
 
 
 def he_normal(rng: np.random.Generator, n_in: int, n_out: int) -> Weights:
-    """Weights drawn from a normal distribution of variance 2 / n_in: a rectifier halves it again.
+    """Weights drawn from a normal distribution of variance 2 / n_in, which a rectifier halves.
 
     Source: He, Zhang, Ren and Sun 2015, eq. 10.
     """
@@ -137,18 +134,17 @@ INITIALIZERS: dict[str, Initializer] = {
     "he_normal": he_normal,
     "zeros": zeros,
 }
-"""Every initializer that has a name; ``"uniform"`` is that of −1 to 1, ``"normal"`` the standard normal."""
+"""The initializers by name; ``"uniform"`` is from −1 to 1, ``"normal"`` the standard normal."""
 
 
 def draw_weights(
     initializer: str | Initializer, rng: np.random.Generator, n_in: int, n_out: int
 ) -> list[list[float]]:
-    """A row of `n_in` weights for each of `n_out` neurons, drawn by an initializer or the one of that name.
+    """`n_out` rows of `n_in` weights, drawn by an initializer or its name.
 
     Raises
     ------
-    ValueError : if no initializer has that name, or it gave another shape or numbers that are not finite.
-    TypeError : if `initializer` is neither a name nor a function, or gave something else than numbers.
+    TypeError, ValueError : if `initializer` is no such name or function, or gives no finite (n_out, n_in).
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""What code keeps between calls: counters, caches, generators of random numbers. It is watched and put back.
+"""What code keeps between calls, such as counters, caches and random generators: watched and put back.
 
-A model or a loss may be another computation at its thousandth call without reading a single number of an
-example: because it counts, or draws. Its means to do that are in its attributes, its closure and the
-globals that it names.
+A model or a loss may compute something else at its thousandth call without reading a number of an example:
+it counts, or draws. Whatever it counts with is in its attributes, its closure or the globals that it names.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ __all__ = ["Kept", "is_users"]
 
 
 class Kept:
-    """All that these objects can reach and change, as it is now, except `Value`s and libraries.
+    """A snapshot of all that these objects can reach and change, except `Value`s and libraries.
 
     Parameters
     ----------
-    roots : functions, modules and what else is called, by the name that an error shows.
+    roots : functions, modules and other callables, by their names in errors.
     """
 
     def __init__(self, **roots: Any) -> None:
-        # For each object: the names of its parts and its own, its parts, and how to read and to set them.
+        # For each object: the names of its parts and its own, its parts, their getter and their setter.
         self._kept: list[
             tuple[list[str], list[Any], Callable[[], list[Any]], Callable[[list[Any]], Any]]
         ] = []
@@ -50,9 +49,9 @@ class Kept:
                 pending += self._look(name, each)
 
     def changed(self) -> str:
-        """The name of something that is not as it was, or nothing; newly computed `Value`s are no change.
+        """The name of something that has changed, or ``""``. Newly computed `Value`s are no change.
 
-        An iterator is never as it was.
+        An iterator has always changed.
         """
         for names, before, get, _ in self._kept:
             now = get()
@@ -78,7 +77,7 @@ class Kept:
     def _keep_attribute(
         self, name: str, owner: Any, attribute: str, get: Callable[[], Any] | None = None
     ) -> Any:
-        """Keep what an attribute holds, or what `get` gives in its place; that is returned."""
+        """Keep and return the content of an attribute, or what `get` gives in its place."""
         look = get or functools.partial(getattr, owner, attribute, None)
         self._keep(name, lambda: [look()], lambda parts: setattr(owner, attribute, parts[0]))
         return look()
@@ -87,7 +86,7 @@ class Kept:
         self._keep(name, lambda: [pickle.dumps(get())], lambda parts: put(pickle.loads(parts[0])))
 
     def _look(self, name: str, each: Any) -> Iterator[tuple[str, Any]]:
-        """Keep the parts of an object that can change, and yield the objects that it refers to, by name."""
+        """Keep the parts of an object that can change; yield the objects that it refers to, by name."""
         if (isinstance(each, np.ndarray) and each.size > _LONG) or (
             isinstance(each, (list, tuple, dict, set, frozenset, deque)) and len(each) > _LONG
         ):
@@ -144,7 +143,7 @@ class Kept:
         yield from zip(names, entries.values())
 
     def _function(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
-        """Its closure, defaults and attributes, and the globals that it and its inner functions name."""
+        """The closure, defaults and attributes of a function, and the globals named in it."""
         yield from zip(function.__code__.co_freevars, function.__closure__ or ())
         yield from ((function.__name__, part) for part in (function.__defaults__, function.__kwdefaults__))
         yield from self._entries(function.__name__, vars(function), "{}.{}")
@@ -167,14 +166,14 @@ _LIBRARIES = (*site.getsitepackages(), sysconfig.get_path("stdlib"))
 
 
 def is_users(code: Any) -> bool:
-    """Whether a function or a class is the user's own, and not of a library."""
+    """Whether a function or a class is the user's own, not a library's."""
     module = code.__module__ or ""
     place = str(getattr(sys.modules.get(module), "__file__", ""))
     return module.partition(".")[0] not in ("autograd", "nn", "builtins") and not place.startswith(_LIBRARIES)
 
 
 def _items(name: str, items: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """What is in a container, without the numbers of long data, which lead to nothing."""
+    """The items of a container without numbers and text, which refer to nothing."""
     return ((f"{name}[{i}]", each) for i, each in enumerate(items) if type(each) not in (float, int, str))
 
 
@@ -195,18 +194,18 @@ def _computed(each: Any) -> bool:
 
 
 def _differing(before: list[Any], now: list[Any]) -> Iterator[int]:
-    """Where they are not the same."""
+    """The places where they differ."""
     pairs = itertools.zip_longest(before, now, fillvalue=_NOTHING)
     return (i for i, (a, b) in enumerate(pairs) if a is not b and not _equal(a, b))
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """Whether two things are alike without being the same, as what a call makes anew of the same numbers."""
+    """Whether two objects are equal, such as those that two calls make of the same numbers."""
     if type(a) is not type(b) or not isinstance(a, _COMPARED):
         return False
     try:
         return bool(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b or a != a)
-    except ValueError:  # of arrays in it
+    except ValueError:  # arrays inside
         return False
 
 

@@ -1,12 +1,12 @@
 """`Neuron`, `Layer`, `MLP`: weighted sums and activations, a = f(Wx + b); `Dropout`, `Sequential`.
 
-What the neurons of a layer read is one tuple, which all of their nodes share: an operand of the engine.
+The neurons of a layer share one tuple of inputs, a single operand of the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,15 @@ from .arguments import (
     require_count,
     require_flag,
     require_fraction,
+    require_kind,
     require_text,
     scalar,
 )
 from .initializers import Initializer, draw_weights
 from .module import Module
+
+if TYPE_CHECKING:
+    from .array_forward import Operations, Sub
 
 __all__ = ["MLP", "Dropout", "Layer", "Neuron", "Sequential"]
 
@@ -43,10 +47,10 @@ class Neuron(Described, Module):
     initializer : a name of `nn.INITIALIZERS`, or a function ``f(rng, n_in, n_out)`` for an array
         (n_out, n_in). By default ``he_uniform`` for rectifiers such as relu, otherwise ``xavier_uniform``.
     seed : an integer, or a generator to draw from; None for other weights each time.
-    name : its place in a model, such as ``layer0.neuron1``; the labels of its parameters begin
-        with it, and what it computes has it as `scope`.
-    nonlin : micrograd's word for the activation: True for ``"relu"``, which is the default there, False for
-        ``"linear"``, which is the default here.
+    name : its place in a model, such as ``layer0.neuron1``: the prefix of its parameters' labels, and the
+        `scope` of its nodes.
+    nonlin : micrograd's name for the activation: True for ``"relu"``, the default there, False for
+        ``"linear"``, the default here.
 
     Attributes
     ----------
@@ -97,10 +101,7 @@ class Neuron(Described, Module):
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         if attribute == "w":
-            if not hasattr(value, "__iter__"):
-                raise TypeError(
-                    f"w must be a sequence of Values and numbers, got {type(value).__name__}: {value!r:.60}"
-                )
+            require_kind(value, Iterable, "w must be a sequence of Values and numbers")
             value = tuple([parameter_of(weight, self._name, f"w{i}") for i, weight in enumerate(value)])
         elif attribute == "b" and value is not None:
             value = parameter_of(value, self._name, "b")
@@ -112,7 +113,7 @@ class Neuron(Described, Module):
         return self._output(inputs_of(x, self))
 
     def _output(self, x: tuple[Value, ...]) -> Any:
-        """The output for inputs that are known to fit."""
+        """The output for checked inputs."""
         w, b, scope = self.w, self.b, self._name
         total = dot(w, x) if b is None else dot(w, x, b)
         total.scope = scope
@@ -135,7 +136,7 @@ class Neuron(Described, Module):
 
     @property
     def nonlin(self) -> bool:
-        """Whether there is an activation, by the name that micrograd has for it."""
+        """Whether there is an activation: micrograd's attribute."""
         return self.activation.name != "linear"
 
 
@@ -147,7 +148,7 @@ class Layer(Described, Module):
     n_in : the number of inputs, at least 1.
     n_out : the number of neurons, at least 1.
     activation, bias, initializer, seed, name, nonlin : as for `Neuron`. The activation may also be softmax or
-        log_softmax, each of whose outputs depends on all neurons; these are linear then.
+        log_softmax of all neurons, which are linear then.
 
     Attributes
     ----------
@@ -160,7 +161,7 @@ class Layer(Described, Module):
 
     Examples
     --------
-    A call gives a sequence of n_out `Value`s, or of a single neuron the `Value`.
+    A call gives a sequence of n_out `Value`s, or the `Value` of a single neuron.
 
     >>> from nn import Layer
     >>> layer = Layer(2, 3, "softmax", seed=0)
@@ -188,10 +189,9 @@ class Layer(Described, Module):
             raise ValueError(f"{function.name} of a single output is constant: use sigmoid for a probability")
         rng = random_generator(seed)
         each = "linear" if function.layerwise else function
-        prefix = f"{name}.neuron" if name else "neuron"
         self.n_in = n_in
         self.neurons = [
-            Neuron(n_in, each, bias, lambda *_, row=row: [row], rng, f"{prefix}{i}")
+            Neuron(n_in, each, bias, lambda *_, row=row: [row], rng, f"{self._prefix}neuron{i}")
             for i, row in enumerate(draw_weights(initializer or function.initializer, rng, n_in, n_out))
         ]
 
@@ -224,12 +224,22 @@ class Layer(Described, Module):
     def bias(self) -> bool:
         return getattr(self.neurons[0], "b", None) is not None
 
+    def _tensors(self) -> tuple[list[tuple[Value, ...]], list[Value] | None]:
+        """The weights (n_out, n_in), and the biases (n_out,) or None."""
+        biases = [Value(0.0) if neuron.b is None else neuron.b for neuron in self.neurons]
+        bare = all(neuron.b is None for neuron in self.neurons)
+        return [neuron.w for neuron in self.neurons], None if bare else biases
+
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        weights, biases = self._tensors()
+        sums = x @ ops.tensor(weights).t()
+        return ops.activated(self.activation, sums if biases is None else sums + ops.tensor(biases))
+
 
 class Dropout(Described, Module):
-    """In training each output is set to 0 with probability p, and the others are divided by 1 − p.
+    """In training, sets each number to 0 with probability p and divides the others by 1 − p.
 
-    So no neuron can rely on a certain other one, and what is passed on keeps its mean. After `eval`, what
-    comes in goes out.
+    The mean stays, and no neuron can rely on a particular other one. After `eval` it changes nothing.
 
     Parameters
     ----------
@@ -241,7 +251,7 @@ class Dropout(Described, Module):
     TypeError, ValueError : if an argument is not as described.
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting";
-    `torch.nn.Dropout`, which divides as this does.
+    `torch.nn.Dropout`.
 
     Examples
     --------
@@ -266,17 +276,25 @@ class Dropout(Described, Module):
         return [y * factor for y, factor in zip(inputs, self.factors(len(inputs)).tolist())]
 
     def factors(self, *shape: int) -> npt.NDArray[np.float64]:
-        """New random factors: 0 with probability p, otherwise 1/(1 − p)."""
+        """Random factors of this shape: 0 with probability p, otherwise 1/(1 − p)."""
         factors: npt.NDArray[np.float64] = (self.generator.random(shape) >= self.p) / (1.0 - self.p)
         return factors
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return x  # of a model in use
+
+
+def make_dropout(p: float, rng: np.random.Generator) -> Dropout | None:
+    """A `Dropout` with a generator of its own; None for p = 0."""
+    return Dropout(p, rng.spawn(1)[0]) if require_fraction("dropout", p, below=True) else None
+
 
 class Sequential(Module):
-    """Modules, each of which reads what the one before gives.
+    """Modules applied one after the other.
 
     Parameters
     ----------
-    modules : at least one; any `Module` or other function of a sequence.
+    modules : at least one; any `Module` or function of a sequence.
 
     Attributes
     ----------
@@ -298,16 +316,15 @@ class Sequential(Module):
         if not modules:
             raise ValueError("Sequential needs at least one module, got none")
         for module in modules:
-            if not callable(module):
-                raise TypeError(f"Sequential takes modules, got {type(module).__name__}: {module!r:.60}")
+            require_kind(module, Callable, "Sequential takes modules")
         self.layers = list(modules)
 
     @property
     def n_in(self) -> int:
-        """The number of features, of the first module that knows it."""
+        """The number of features, from the first module that has one."""
         for layer in self.layers:
             if hasattr(layer, "n_in"):
-                if layer.n_in is None:  # it takes as many tokens as there are
+                if layer.n_in is None:  # any number of tokens
                     break
                 return int(layer.n_in)
         raise AttributeError("none of these modules says how many features it takes")
@@ -322,14 +339,14 @@ class Sequential(Module):
 
 
 class MLP(Described, Module):
-    """A multilayer perceptron: layers, each of which reads the outputs of the one before.
+    """A multilayer perceptron: layers applied one after the other.
 
     Parameters
     ----------
     n_in : the number of features, at least 1.
     widths : the number of neurons of each layer, ``[n_hidden, ..., n_out]``.
     activation : of the hidden layers, as for `Neuron`.
-    output_activation : of the last layer, as for `Layer`. Keep it linear where the loss takes logits.
+    output_activation : of the last layer, as for `Layer`. Keep it linear if the loss takes logits.
     bias, initializer, seed : as for `Neuron`; one seed determines all weights.
     dropout : p of a `Dropout` after each hidden layer.
 
@@ -368,13 +385,8 @@ class MLP(Described, Module):
         seed: Seed = None,
         dropout: float = 0.0,
     ) -> None:
-        try:
-            sizes = [n_in, *widths]
-        except TypeError:
-            raise TypeError(
-                "MLP takes a list of layer widths such as [16, 16, 1], "
-                f"got {type(widths).__name__}: {widths!r:.60}"
-            ) from None
+        require_kind(widths, Iterable, "MLP takes a list of layer widths such as [16, 16, 1]")
+        sizes = [n_in, *widths]
         if len(sizes) == 1:
             raise ValueError("MLP needs the width of at least one layer, got an empty list")
         sizes = [
@@ -406,7 +418,7 @@ class MLP(Described, Module):
         return x if type(x) is Value else list(x)
 
     def _settings(self) -> dict[str, Any]:
-        if type(self).__init__ is not MLP.__init__:  # a class of one's own has settings of its own
+        if type(self).__init__ is not MLP.__init__:  # your subclass has its own settings
             return super()._settings()
         first, last = self.layers[0], self.layers[-1]
         return {
@@ -423,7 +435,7 @@ _PLAIN = {Value, float, int}
 
 
 def listed(x: Any) -> Any:
-    """An array, of torch or pandas too, or a list of their elements, as Python's numbers."""
+    """An array, of torch or pandas too, or a list of their elements, as Python numbers."""
     if hasattr(x, "tolist"):
         return x.tolist()
     if isinstance(x, (list, tuple)) and not _PLAIN.issuperset(map(type, x)):
@@ -432,7 +444,7 @@ def listed(x: Any) -> Any:
 
 
 def parameter_of(given: Any, place: str, name: str) -> Value:
-    """A parameter of the module at this place: a `Value` as it is, of a number a new one. A label stays."""
+    """A `Value` of a module at this place: the one given, or a new one of a number. A label stays."""
     parameter: Value = given if type(given) is Value else Value(given)
     if parameter is not given or not parameter.label:
         parameter.label = f"{place}.{name}" if place else name

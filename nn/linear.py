@@ -1,7 +1,4 @@
-"""`Linear` and `Embedding`: layers whose weights are a matrix under one name, as torch has them.
-
-A `Layer` is made of neurons, each of which can be looked at by itself. These are for models of many matrices.
-"""
+"""`Linear` and `Embedding`: layers with a weight matrix, as torch has them, for models of many matrices."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy.typing as npt
 from autograd import Value, dot, take
 
 from .arguments import Described, index_of, random_generator, require_count, require_flag, require_text
+from .array_forward import Operations, Sub
 from .initializers import Initializer, draw_weights
 from .layers import Seed, inputs_of, listed, parameter_of
 from .module import Module
@@ -35,7 +33,7 @@ def numbers_of(values: Any) -> Array:
 
 
 def in_scope(values: Vector, scope: str, constants: bool = False) -> Vector:
-    """The values, noted as recorded in this scope, by which drawings group; if asked, their constants too."""
+    """The values with this scope, by which drawings group; with `constants`, their constant parents too."""
     if scope:
         for value in values:
             value.scope = scope
@@ -47,7 +45,7 @@ def in_scope(values: Vector, scope: str, constants: bool = False) -> Vector:
 
 
 def all_in_scope(values: Vector, scope: str) -> Vector:
-    """As `in_scope`, and so is all that leads to them as far as it has no scope yet."""
+    """The values with this scope, and all nodes before them up to those with a scope."""
     pending = list(values)
     while pending:
         value = pending.pop()
@@ -58,33 +56,26 @@ def all_in_scope(values: Vector, scope: str) -> Vector:
 
 
 class OneWidth:
-    """What takes and gives vectors of one length, `n_embd`."""
+    """Takes and gives vectors of one length."""
 
     n_embd: int
 
     @property
     def n_in(self) -> int:
-        """The length of the vectors that it takes."""
+        """The length of an input."""
         return self.n_embd
 
     @property
     def n_out(self) -> int:
-        """The length of the vectors that it gives."""
+        """The length of an output."""
         return self.n_in
 
 
 class VectorModule(OneWidth, Described, Module):
-    """What computes a vector from a vector, and of a sequence of vectors each by itself."""
-
-    _name = ""
-
-    @property
-    def _prefix(self) -> str:
-        """What the names of its parts begin with."""
-        return f"{self._name}." if self._name else ""
+    """A map from vectors to vectors, which takes the vectors of a sequence one by one."""
 
     def __call__(self, x: Any) -> Any:
-        """A tuple of `Value`s for a vector of `n_in` numbers or `Value`s; of T of them a list of T tuples."""
+        """A tuple of `Value`s for `n_in` numbers or `Value`s; for T such vectors a list of T tuples."""
         if type(x) is not tuple or not x or type(x[0]) is not Value:
             x = listed(x)
             if isinstance(x, (list, tuple)) and x and hasattr(x[0], "__iter__"):
@@ -92,12 +83,12 @@ class VectorModule(OneWidth, Described, Module):
         return self._output(inputs_of(x, self))
 
     def _output(self, x: Vector) -> Vector:
-        """The output for inputs that are known to fit."""
+        """The output for checked inputs."""
         raise NotImplementedError  # abstract: each map computes its own
 
 
 class Weighted(VectorModule):
-    """What has a `weight`, and perhaps a `bias`: setting one makes `Value`s of its numbers."""
+    """Has a `weight` and perhaps a `bias`, which may be set to numbers."""
 
     weight: Any
     bias: Any
@@ -108,14 +99,14 @@ class Weighted(VectorModule):
         super().__setattr__(attribute, value)
 
     def _shape(self, attribute: str) -> tuple[int, ...]:
-        """The shape that the weight or the bias must have."""
+        """The shape of the weight or the bias."""
         raise NotImplementedError  # abstract: each map has its own
 
     def _parameters(self, attribute: str, given: Any) -> Any:
         shape = self._shape(attribute)
         try:
             table = np.array(listed(given), dtype=object)
-        except ValueError:  # of rows that differ in length
+        except ValueError:  # rows of different lengths
             table = np.array(None)
         if table.shape != shape:
             raise ValueError(
@@ -136,8 +127,8 @@ class Linear(Weighted):
 
     Parameters
     ----------
-    in_features, out_features : how many x and y there are, each at least 1.
-    bias : whether there is b; it starts at 0.
+    in_features, out_features : the numbers of x and y, each at least 1.
+    bias : whether there is b, which starts at 0.
     initializer : of the weights, as for `Neuron`; by default ``xavier_uniform``.
     seed, name : as for `Neuron`.
 
@@ -200,6 +191,10 @@ class Linear(Weighted):
             return in_scope(tuple([dot(row, x) for row in self.weight]), self._name)
         return in_scope(tuple([dot(row, x, b) for row, b in zip(self.weight, self.bias)]), self._name)
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        y = x @ ops.tensor(self.weight).t()
+        return y if self.bias is None else y + ops.tensor(self.bias)
+
 
 class Embedding(Weighted):
     """A table of vectors, one for each token: y = W[token].
@@ -207,7 +202,7 @@ class Embedding(Weighted):
     Parameters
     ----------
     num_embeddings : the number of tokens, at least 1.
-    embedding_dim : how long each vector is, at least 1.
+    embedding_dim : the length of each vector, at least 1.
     initializer : of the weights, as for `Neuron`; by default ``normal``, of mean 0 and deviation 1.
     seed, name : as for `Neuron`.
 
@@ -218,14 +213,14 @@ class Embedding(Weighted):
     Raises
     ------
     TypeError, ValueError : if an argument is not as described; on a call, if a token is no whole number.
-    IndexError : on a call, if a token is not from 0 to `num_embeddings` − 1.
+    IndexError : on a call, if a token is not below `num_embeddings`, or negative.
 
     Source: `torch.nn.Embedding`.
 
     Examples
     --------
-    A call with one token gives a tuple of `Value`s, with a sequence of T tokens a list of T tuples. A token
-    may be a `Value`, see `autograd.take`, as where it is an input of a compiled program.
+    A call with one token gives a tuple of `Value`s, with T tokens a list of T tuples. A token may be a
+    `Value`, such as an input of a compiled program, see `autograd.take`.
 
     >>> from nn import Embedding
     >>> embedding = Embedding(3, 2)
@@ -275,6 +270,9 @@ class Embedding(Weighted):
         if isinstance(tokens, (list, tuple)):
             return [self._row(token) for token in tokens]
         return self._row(tokens)
+
+    def _array_forward(self, ops: Operations, sub: Sub, tokens: Any) -> Any:
+        return ops.tensor(self.weight)[tokens]
 
     def _row(self, token: Any) -> Vector:
         if type(token) is Value:

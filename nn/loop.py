@@ -7,9 +7,9 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 
 from autograd import AnomalyError, detect_anomaly, mean, no_grad, updates_at_once
 
-from .batches import batches
+from .batches import Order
+from .callbacks import Callbacks
 from .compiled import CompiledModel
 from .examples import Example, called, copies
 from .history import History
@@ -28,47 +29,16 @@ from .metrics import Metric
 from .module import Module, in_rows, mode
 from .optimizers import Optimizer, clip_grad_norm_, clip_grad_value_, gradient_norm
 from .progress import progress_bar
-from .schedules import LambdaLR, Schedule
+from .rates import Rates
+from .schedules import LambdaLR
 from .storage import save
 from .weights import Weighted
 
-__all__ = ["DivergenceError", "Loop", "Order", "only_looks"]
+__all__ = ["DivergenceError", "Loop"]
 
 
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers; the message says where and the likely cure."""
-
-
-class Order:
-    """The batches of each epoch. An epoch that is drawn again has the same ones.
-
-    Attributes
-    ----------
-    n, batch_size, shuffle, generator : as `batches` takes them.
-    largest, updates : the examples of the largest batch, and the number of batches in an epoch.
-    states : by epoch, the generator's state at its beginning.
-    """
-
-    def __init__(self, n: int, batch_size: int | None, shuffle: bool, generator: np.random.Generator) -> None:
-        self.n, self.batch_size, self.shuffle, self.generator = n, batch_size, shuffle, generator
-        self.largest = min(batch_size or n, n)
-        self.updates = -(-n // self.largest)
-        self.states: dict[int, dict[str, Any]] = {}
-        self._drawn = list(batches(n, batch_size, shuffle=False)) if self.updates == 1 or not shuffle else []
-
-    def batches(self, epoch: int) -> list[Any]:
-        if self._drawn:
-            return self._drawn
-        self.generator.bit_generator.state = self.states[epoch] = self.state(epoch)
-        return list(batches(self.n, self.batch_size, self.shuffle, self.generator))
-
-    def state(self, epoch: int) -> dict[str, Any]:
-        """The generator's state at the beginning of an epoch: one that was drawn, or the next."""
-        return self.states.get(epoch) or _state(self.generator)
-
-    def forget(self, epoch: int) -> None:
-        """Forget the epochs before this one, which are completed."""
-        self.states = {number: state for number, state in self.states.items() if number >= epoch}
 
 
 @dataclass
@@ -95,15 +65,11 @@ class Loop:
 
     Attributes
     ----------
-    model, loss, optimizer, schedule, metrics, callbacks : as `fit` has them, checked.
-    by_update : whether the schedule takes a step after each update, instead of each epoch.
+    model, loss, optimizer, metrics : as `fit` has them, checked.
+    rates, callbacks, order : the learning rates, the callbacks and the batches.
     clips : ``clip_value`` and ``clip_norm``.
-    order : the batches.
     data, held_out : the examples to train with, and those of validation.
     choose : makes the compiled model, or None for the eager engine; gives the back end's name and the reason.
-    called : the last epoch after which each callback was called.
-    ending : whether a callback has ended the training, while others are still to be called.
-    pending : the numbers of the callbacks that were not called after the last epoch, for it was interrupted.
     steps : the first epoch that is not completed; and for each update in it or later its loss, size, norm and
         predictions.
     before : the standing before the last update.
@@ -113,29 +79,25 @@ class Loop:
     model: Module
     loss: Loss
     optimizer: Optimizer
-    schedule: Schedule | None
-    by_update: bool
+    rates: Rates
     metrics: Mapping[str, Metric]
-    callbacks: Sequence[Callable[[int, History], Any]]
+    callbacks: Callbacks
     clips: Mapping[str, float | None]
     order: Order
     data: list[Example]
     held_out: list[Example] | None
     choose: Callable[[], tuple[CompiledModel | None, str, str]]
-    ending: bool = False
-    pending: list[int] = field(default_factory=list)
     end: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self.parameters = list(self.optimizer.parameters)
         self.dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
-        self.called = [0] * len(self.callbacks)
-        self.resumed = 0  # epochs of an earlier call
-        self.first = 0 if self.schedule is None else self.schedule.last_epoch
-        of_users = is_users(type(self.schedule)) or any(map(is_users, map(_function, self.metrics.values())))
-        self.calls_users = of_users or isinstance(self.schedule, LambdaLR)  # code that may change things
+        schedule = self.rates.schedule
+        of_users = is_users(type(schedule)) or any(map(is_users, map(_function, self.metrics.values())))
+        self.calls_users = of_users or isinstance(schedule, LambdaLR)  # code that may change things
         self.kept: Kept | None = None  # what the model and the loss keep, after an epoch
         self.history = History(run=self)
+        self.resumed = 0  # epochs of an earlier call
         self.steps: tuple[int, list[dict[str, Any]]] = 1, []
         self.before = self.now()
         self.history.backend_reason = self.choose_backend()
@@ -143,7 +105,7 @@ class Loop:
     def choose_backend(self) -> str:
         """Compile the model, or not; the reason for the choice."""
         self.compiled, self.history.backend, reason = self.choose()
-        self.at_once = 1  # how many updates are made at a time: Ctrl-C is answered after them
+        self.at_once = 1  # updates made at a time: Ctrl-C is answered after them
         if self.compiled is not None:
             size = len(self.model.parameters())
             self.at_once = updates_at_once(self.history.backend, size, self.order.largest)
@@ -151,18 +113,17 @@ class Loop:
 
     def run(self, epochs: int, progress: bool) -> History:
         """Train until that many epochs are completed, a callback ends the training, or Ctrl-C does."""
-        history = self.history
-        answers = [getattr(each, "begin", lambda history: None)(history) for each in self.callbacks]
-        ended = any(answer is True for answer in answers)
+        history, callbacks = self.history, self.callbacks
+        ended = callbacks.begin(history)
         try:
             with mode(self.model, training=True), progress_bar(epochs, history, progress) as advance:
-                ended = self.call_back(self.pending) or ended
+                ended = callbacks.call(history) or ended  # those that an interrupt kept from it
                 while not ended and len(history) < epochs:
                     done = len(history)
                     self.go_through_data(min(epochs, done + self.epochs_at_once()))
                     for _ in range(len(history) - done):
                         advance()
-                    ended = self.call_back(range(len(self.callbacks)))
+                    ended = callbacks.call(history)
                     if not ended:
                         self.follow_users_code()
         except KeyboardInterrupt:
@@ -173,16 +134,15 @@ class Loop:
             except KeyboardInterrupt:  # it is done again from where it was; a second one gets through
                 history.interrupted = True
                 self.finish()
-        for callback in self.callbacks:
-            getattr(callback, "finish", lambda history: None)(history)
+        callbacks.finish(history)
         return history
 
     # --- epochs
 
     def epochs_at_once(self) -> int:
         """The number of epochs that are made together: one, if anything looks at a single epoch."""
-        of_epochs = self.schedule is not None and not self.by_update
-        looked_at = self.callbacks or of_epochs or self.metrics or self.held_out
+        by_epoch = self.rates.schedule is not None and not self.rates.by_update
+        looked_at = self.callbacks.functions or by_epoch or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
     def go_through_data(self, last: int) -> None:
@@ -195,41 +155,32 @@ class Loop:
         if self.metrics:
             visited = np.concatenate(drawn).tolist()  # of one epoch, (N,)
             predictions = [prediction for step in done for prediction in step["predictions"]]
-            row["metrics"] = self.measured([self.data[i][1] for i in visited], predictions)
+            row["metrics"] = self.measured([self.data[i] for i in visited], predictions)
         if self.held_out is not None:
             losses, outputs = self.judged(self.held_out)
             row["validation_loss"] = [math.fsum(losses) / len(losses)]
             if self.metrics:
-                row["validation_metrics"] = self.measured([target for _, target in self.held_out], outputs)
+                row["validation_metrics"] = self.measured(self.held_out, outputs)
         self.note_epochs(row)
 
     def note_epochs(self, row: Mapping[str, Any]) -> None:
         """Add the epochs whose updates are all made to the history, each whole or not at all."""
-        first, steps = self.steps
-        n = self.order.updates
-        done = steps[n * (len(self.history) + 1 - first) : len(steps) - len(steps) % n]
+        (first, steps), n, epoch = self.steps, self.order.updates, len(self.history)
+        done = steps[n * (epoch + 1 - first) : len(steps) - len(steps) % n]
         if done:
             norms = np.array([step["norm"] for step in done]).reshape(-1, n)
             shares = [step["loss"] * step["size"] for step in done]
-            before = n * (len(self.history) - self.resumed)
-            self.history.batch_loss[before:] = [step["loss"] for step in done]
+            self.history.batch_loss[n * (epoch - self.resumed) :] = [step["loss"] for step in done]
             self.history.add(
                 {
                     **row,
                     "gradient_norm": norms.mean(axis=1).tolist(),
-                    "learning_rate": self.epochs_rates(len(norms)),
+                    "learning_rate": self.rates.after((epoch + k) * n - 1 for k in range(1, len(norms) + 1)),
                     "loss": [math.fsum(shares[i : i + n]) / self.order.n for i in range(0, len(shares), n)],
                 }
             )
         self.steps = len(self.history) + 1, steps[len(steps) - len(steps) % n :]
         self.order.forget(self.steps[0])
-
-    def epochs_rates(self, count: int) -> list[float]:
-        """The learning rates of the next epochs; if each update has its own, those of the last ones."""
-        if self.schedule is None or not self.by_update:
-            return [self.optimizer.lr] * count
-        n, epoch = self.order.updates, len(self.history)
-        return [self.schedule.rate(self.first + (epoch + k) * n - 1) for k in range(1, count + 1)]
 
     def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
         """The losses of examples that are not trained on, and the predictions."""
@@ -241,9 +192,9 @@ class Loop:
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
 
-    def measured(self, targets: list[Any], predictions: list[Any]) -> dict[str, list[float]]:
-        if isinstance(self.loss, Weighted):
-            targets = list(map(self.loss.target, targets))
+    def measured(self, examples: list[Example], predictions: list[Any]) -> dict[str, list[float]]:
+        """The metrics by name; of sequences all positions count."""
+        targets = [t if not isinstance(self.loss, Weighted) else self.loss.target(t) for _, t in examples]
         ragged = len({len(each) if isinstance(each, list) else 1 for each in predictions}) > 1
         if ragged or (predictions and in_rows(predictions[0])):
             targets, predictions = (list(itertools.chain(*each)) for each in (targets, predictions))
@@ -253,34 +204,17 @@ class Loop:
     # --- after an epoch
 
     def follow(self) -> None:
-        """Take the schedule's steps after the completed epochs or updates, each whole or not at all."""
-        if self.schedule is not None and self.by_update:
-            self.schedule.last_epoch = self.first + self.updates()
-            self.optimizer.lr = self.schedule.rate(self.schedule.last_epoch)
-            return
-        while self.schedule is not None and self.schedule.last_epoch < self.first + len(self.history):
-            before = self.schedule.state_dict()
-            try:
-                self.schedule.follow(self.history, self.schedule.last_epoch - self.first + 1)
-            except BaseException:
-                self.schedule.load_state_dict(before)
-                raise
+        """Take the schedule's steps after the completed epochs or updates."""
+        self.rates.follow(self.history, self.updates())
 
     def updates(self) -> int:
         """How many updates have been made."""
         return (self.steps[0] - 1) * self.order.updates + len(self.steps[1])
 
-    def rates(self, count: int) -> Any:
-        """The learning rate of so many updates to come: one for all, or one for each."""
-        if self.schedule is None or not self.by_update:
-            return self.optimizer.lr
-        first = self.first + self.updates()
-        return [self.schedule.rate(t) for t in range(first, first + count)]
-
     def follow_users_code(self) -> None:
         """Go on with what callbacks, metrics and the schedule may have changed."""
         who = "a callback"
-        if all(map(only_looks, self.callbacks)):
+        if self.callbacks.only_look:
             who = "a metric or the schedule"
             if self.compiled is None or not self.calls_users:
                 return
@@ -289,46 +223,29 @@ class Loop:
                 return
             self.kept = Kept(model=self.model, loss=self.loss)
         self.follow()
-        self.follow_callbacks()
+        self.model.train()
+        self.follow_parameters()
         if self.compiled is not None and not self.compiled.still_agrees():
             self.history.backend_reason = f"{who} changed what is trained, and {self.choose_backend()}"
 
-    def call_back(self, numbers: Iterable[int]) -> bool:
-        """Call these callbacks after the last epoch; whether one of them ends the training.
-
-        A checkpoint that a callback writes has the callback as called, and whether one before it has ended
-        the training. A callback that was interrupted is not called.
-        """
-        epoch = len(self.history)
-        for number in numbers:
-            before = self.called[number]
-            try:
-                self.called[number] = epoch
-                self.ending = self.callbacks[number](epoch, self.history) is True or self.ending
-            except BaseException:
-                self.called[number] = before
-                raise
-        ended, self.ending = self.ending, False
-        return ended
-
-    def follow_callbacks(self) -> None:
-        """Go on with what callbacks may have changed: the mode, and which parameters are updated.
+    def follow_parameters(self) -> None:
+        """Go on with the parameters that the optimizer has now.
 
         Raises
         ------
-        ValueError : if the optimizer remembers something of other parameters.
+        ValueError : if it remembers something of other parameters.
         """
-        self.model.train()
-        if self.optimizer.parameters != self.parameters:
-            try:
-                self.optimizer.load_state_dict(self.optimizer.state_dict())
-            except ValueError as error:
-                raise ValueError(
-                    f"a callback changed the parameters of the optimizer: {error}; make a new optimizer from "
-                    "those that remain, for another fit"
-                ) from error
-            self.parameters = list(self.optimizer.parameters)
-            self.before = self.now()
+        if self.optimizer.parameters == self.parameters:
+            return
+        try:
+            self.optimizer.load_state_dict(self.optimizer.state_dict())
+        except ValueError as error:
+            raise ValueError(
+                f"a callback changed the parameters of the optimizer: {error}; make a new optimizer from "
+                "those that remain, for another fit"
+            ) from error
+        self.parameters = list(self.optimizer.parameters)
+        self.before = self.now()
 
     # --- updates
 
@@ -338,11 +255,11 @@ class Loop:
         at = 0
         while at < len(batches):
             part = batches[at : at + self.at_once]
-            if self.by_update:
+            if self.rates.by_update:
                 self.follow()
             made = 0 if self.compiled is None else self.make_compiled(self.compiled, part)
             if made < len(part):  # if it is compiled, its numbers were not finite: the engine tells why
-                if made and self.by_update:
+                if made and self.rates.by_update:
                     self.follow()
                 epoch, number = divmod(len(steps), self.order.updates)
                 place = f"epoch {first + epoch}, batch {number + 1}"
@@ -352,40 +269,31 @@ class Loop:
 
     def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
         """Make updates up to one whose numbers are not finite, and count them."""
-        steps, now = self.steps[1], self.now()
-        done = len(steps)
-        try:
-            training, made, noted = model.train(batches, self.order.largest, self.rates(len(batches)))
+        now = self.now()
+        with self.whole_or_not_at_all(lambda: now):
+            updates = self.updates()
+            rates = self.rates.after(range(updates, updates + len(batches)))
+            training, made, noted = model.train(batches, self.order.largest, rates)
             if made < len(batches):
-                self.put_back(now)
+                self.set_generators(now)
                 model.draw(batches[:made])
             if made:
                 model.write_back(training)
                 losses, norms = training.values.tolist(), training.norms.tolist()
                 for (start, end), loss, norm in zip(training.bounds[:made].tolist(), losses, norms):
-                    found = {"loss": loss, "size": end - start, "norm": norm, "predictions": noted[start:end]}
-                    steps.append(found)
+                    self.note_update(loss, end - start, norm, noted[start:end])
                 numbers, state = model.previous(training) if made > 1 else (now.parameters, now.optimizer)
                 draw = functools.partial(model.draw, batches[: made - 1])
                 self.before = Standing(numbers, state, now.generators, draw)
-        except BaseException:
-            self.put_back(now)
-            del steps[done:]
-            raise
         return made
 
     def make_eagerly(self, batch: Any, place: str) -> None:
-        """Make an update from the mean loss, before it, over a batch: (B,) numbers of examples.
-
-        An interrupt leaves the update made and noted in `steps`, or neither.
-        """
-        steps = self.steps[1]
-        done = len(steps)
+        """Make an update from the mean loss, before it, over a batch: (B,) numbers of examples."""
         previous, self.before = self.before, self.now()
         examples = [self.data[i] for i in batch]
-        try:
+        with self.whole_or_not_at_all(lambda: self.before):
             given = copies(examples)
-            outputs = [called(self.model, x, f"row {i} of X, in {place}") for i, (x, _) in zip(batch, given)]
+            outputs = [called(f"row {i} of X, in {place}", self.model, x) for i, (x, _) in zip(batch, given)]
             total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
@@ -394,12 +302,7 @@ class Loop:
             self.model.zero_grad()
             self.optimizer.zero_grad()  # of parameters that are no longer the model's
             total.backward()
-            found = {
-                "loss": total.data,
-                "size": len(examples),
-                "norm": gradient_norm(self.parameters),
-                "predictions": list(map(_numbers, outputs)) if self.metrics else [],
-            }
+            norm = gradient_norm(self.parameters)
             _clip(self.parameters, **self.clips)
             self.optimizer.step()
             for parameter in self.parameters:
@@ -407,19 +310,30 @@ class Loop:
                     fault = f"{parameter.label or 'a parameter'} became {parameter.data!r}"
                     self.put_back(self.before)
                     raise self.divergence(fault, place, examples)
-            steps.append(found)
-        except BaseException:
-            self.put_back(self.before)
-            del steps[done:]
-            raise
+            predictions = list(map(_numbers, outputs)) if self.metrics else []
+            self.note_update(total.data, len(examples), norm, predictions)
+
+    def note_update(self, loss: float, size: int, norm: float, predictions: list[Any]) -> None:
+        self.steps[1].append({"loss": loss, "size": size, "norm": norm, "predictions": predictions})
 
     # --- the way back
+
+    @contextmanager
+    def whole_or_not_at_all(self, before: Callable[[], Standing]) -> Iterator[None]:
+        """Within it updates are made and noted; an error or an interrupt takes all back to `before`."""
+        done = len(self.steps[1])
+        try:
+            yield
+        except BaseException:
+            self.put_back(before())
+            del self.steps[1][done:]
+            raise
 
     def now(self) -> Standing:
         return Standing(
             [parameter.data for parameter in self.parameters],
             self.optimizer.state_dict(),
-            [_state(dropout.generator) for dropout in self.dropouts],
+            [dict(dropout.generator.bit_generator.state) for dropout in self.dropouts],
         )
 
     def put_back(self, standing: Standing) -> None:
@@ -454,7 +368,7 @@ class Loop:
         return {
             "loss": name_of(self.loss),
             "optimizer": type(self.optimizer).__name__,
-            "schedule": type(self.schedule).__name__ + " of updates" * self.by_update,
+            "schedule": self.rates.name,
             "metrics": list(self.metrics),
             "examples": self.order.n,
             "batch_size": self.order.batch_size,
@@ -475,23 +389,19 @@ class Loop:
         if self.end is not None:
             return self.end
         self.history.trim()
-        done = len(self.history)
-        state = self.optimizer.state_dict()
-        schedule = None if self.schedule is None else {**self.schedule.state_dict(), "first": self.first}
+        done, now = len(self.history), self.now()
+        memory = {name: array.tolist() for name, array in now.optimizer["memory"].items()}
         return {
             "settings": self.settings(),
             "history": copy.deepcopy(self.history.measured()),
             "steps": list(self.steps[1]) if self.steps[0] == done + 1 else [],
             "order": _plain(self.order.state(done + 1)),
-            "parameters": [parameter.data for parameter in self.parameters],
-            "optimizer": {**state, "memory": {k: v.tolist() for k, v in state["memory"].items()}},
-            "schedule": schedule,
-            "dropouts": [_plain(_state(dropout.generator)) for dropout in self.dropouts],
-            "ending": self.ending,
-            "callbacks": [
-                {"type": type(callback).__name__, "called": called, "state": _kept(callback)}
-                for callback, called in zip(self.callbacks, self.called)
-            ],
+            "parameters": now.parameters,
+            "optimizer": {**now.optimizer, "memory": memory},
+            "schedule": self.rates.state(),
+            "dropouts": _plain(now.generators),
+            "ending": self.callbacks.ending,
+            "callbacks": self.callbacks.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -501,8 +411,7 @@ class Loop:
         ------
         ValueError : if the snapshot is of another training, or a part of it cannot be loaded.
         """
-        if difference := self.difference(state):
-            raise ValueError(f"this training cannot be resumed {difference}")
+        self.require_same(state)
         before, lr = self.snapshot(), self.optimizer.lr
         try:
             self.load(state)
@@ -511,72 +420,43 @@ class Loop:
             self.optimizer.lr = lr
             raise
 
-    def difference(self, state: dict[str, Any]) -> str:
-        """How this training differs from that of a snapshot, in words, or nothing."""
-        own = self.settings()
+    def require_same(self, state: dict[str, Any]) -> None:
+        refused, own = "this training cannot be resumed with", self.settings()
         for name, was in state["settings"].items():
             if own[name] != was:
-                return f"with another {name}: it had {was!r}, and now it is {own[name]!r}"
+                raise ValueError(f"{refused} another {name}: it had {was!r}, and now it is {own[name]!r}")
         was = bool(state["history"]["validation_loss"])
         if state["history"]["loss"] and was != (self.held_out is not None):
             some = "a" if was else "no"
-            return f"with{'out' * was} validation data, for its history has {some} validation loss"
+            raise ValueError(
+                f"{refused}{'out' * was} validation data, for its history has {some} validation loss"
+            )
         had = len(state["parameters"]), len(state["dropouts"])
         has = len(self.parameters), len(self.dropouts)
         if had != has:
-            return (
-                f"with another model: it had {had[0]} parameters and {had[1]} dropouts, "
+            raise ValueError(
+                f"{refused} another model: it had {had[0]} parameters and {had[1]} dropouts, "
                 f"and now there are {has[0]} and {has[1]}"
             )
-        return ""
 
     def load(self, state: dict[str, Any]) -> None:
         """Take everything from a snapshot."""
+        self.resumed = len(state["history"]["loss"])
         with _loading("callbacks"):
-            self.restore_callbacks(state)
+            self.callbacks.load(state.get("callbacks", []), state.get("ending", False), self.resumed)
         for parameter, number in zip(self.parameters, state["parameters"]):
             parameter.data = float(number)
         with _loading("optimizer"):
             self.optimizer.load_state_dict(state["optimizer"])
-        if self.schedule is not None:
-            with _loading("schedule"):
-                self.schedule.load_state_dict(state["schedule"])
-                self.first = state["schedule"]["first"]
-                if self.first > self.schedule.last_epoch:
-                    raise ValueError(f"its first epoch, {self.first}, is after its last")
+        with _loading("schedule"):
+            self.rates.load(state["schedule"])
         for dropout, each in zip(self.dropouts, state["dropouts"]):
             dropout.generator = _put(dropout.generator, each)
         vars(self.history).update(copy.deepcopy(state["history"]))
-        self.resumed = len(self.history)
-        following = self.resumed + 1
-        self.steps = following, list(state["steps"])
+        self.steps = self.resumed + 1, list(state["steps"])
         self.order.generator = _put(self.order.generator, state["order"])
-        self.order.states = {following: _state(self.order.generator)}
+        self.order.states = {self.resumed + 1: dict(self.order.generator.bit_generator.state)}
         self.before = self.now()
-
-    def restore_callbacks(self, state: dict[str, Any]) -> None:
-        """Give the callbacks that keep a state the one they had; a training that had none asks for none."""
-        were, done = state.get("callbacks", []), len(state["history"]["loss"])
-        now = [type(callback).__name__ for callback in self.callbacks]
-        keeping = [number for number, callback in enumerate(self.callbacks) if _keeps(callback)]
-        states = [each for each in were if each["state"] is not None]
-        if states:
-            kinds, own = [each["type"] for each in states], [now[number] for number in keeping]
-            if kinds != own:
-                raise ValueError(
-                    "this training cannot be resumed with other callbacks that keep a state: "
-                    f"it had {', '.join(kinds)}, and now there are {', '.join(own) or 'none'}"
-                )
-            for number, each in zip(keeping, states):
-                callback: Any = self.callbacks[number]
-                callback.load_state_dict(copy.deepcopy(each["state"]))
-        same = now == [each["type"] for each in were]
-        if same:
-            self.ending = state.get("ending", False)
-        self.called = [done] * len(now)
-        for number, each in enumerate(were) if same else zip(keeping, states):
-            self.called[number] = each["called"]
-        self.pending = [number for number, called in enumerate(self.called) if called < done]
 
     def save(self, path: str | PathLike[str]) -> None:
         training = self.snapshot()
@@ -592,29 +472,11 @@ class Loop:
         save(self.model, path, training=training)
 
 
-def only_looks(callback: Any) -> bool:
-    """Whether a callback changes nothing that is trained."""
-    return bool(vars(type(callback)).get("only_looks"))
-
-
 def _function(metric: Any) -> Any:
     """The function, or the class, of a metric that may be wrapped."""
     metric = getattr(metric, "metric", metric)
     metric = getattr(metric, "func", metric)
     return metric if hasattr(metric, "__name__") else type(metric)
-
-
-def _keeps(callback: Any) -> bool:
-    """Whether a callback keeps a state."""
-    return hasattr(callback, "state_dict") and hasattr(callback, "load_state_dict")
-
-
-def _kept(callback: Any) -> Any:
-    return copy.deepcopy(callback.state_dict()) if _keeps(callback) else None
-
-
-def _state(generator: np.random.Generator) -> dict[str, Any]:
-    return dict(generator.bit_generator.state)
 
 
 def _plain(state: Any) -> Any:

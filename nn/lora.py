@@ -1,4 +1,4 @@
-"""`LoRA`: a linear map that stays as it is, and a change of low rank to it that is trained."""
+"""`LoRA`: a frozen linear map with a trained change of low rank."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from autograd import dot
 
-from .arguments import random_generator, require_count, require_positive
+from .arguments import random_generator, require_count, require_kind, require_positive
 from .array_forward import Operations, Sub
 from .initializers import Initializer, normal
 from .layers import Seed
@@ -23,12 +23,12 @@ AnyModule = TypeVar("AnyModule", bound=Module)
 class LoRA(VectorModule):
     """Low-rank adaptation of a linear map: y = W x + b + α/r · B (A x).
 
-    W and b are frozen, see `Module.requires_grad_`; A, of r rows, and B, of r columns, are trained. B starts
-    at 0, so the map is at first the one that was given.
+    W and b are frozen, see `Module.requires_grad_`; A (r, n_in) and B (n_out, r) are trained. B starts at 0,
+    so y does not change at first.
 
     Parameters
     ----------
-    linear : the `Linear` map to adapt; it is frozen, and its place is now in this one.
+    linear : the `Linear` map to adapt, which is frozen.
     rank : r, at least 1.
     alpha : α, above 0; None for r, so that α/r is 1.
     initializer : of A, as for `Neuron`; by default normal with a standard deviation of 1/r.
@@ -37,11 +37,11 @@ class LoRA(VectorModule):
     Attributes
     ----------
     linear : as given.
-    A, B : `Linear` maps without bias, from n_in to r numbers and from r to n_out.
+    A, B : `Linear` maps without bias.
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, as the map that was given.
+    TypeError, ValueError : if an argument is not as described; on a call, as `linear`.
 
     Source: Hu et al. 2021, "LoRA: low-rank adaptation of large language models", eq. 3.
 
@@ -64,14 +64,13 @@ class LoRA(VectorModule):
         initializer: str | Initializer | None = None,
         seed: Seed = None,
     ) -> None:
-        if not isinstance(linear, Linear):
-            raise TypeError(f"LoRA takes a Linear map, got {type(linear).__name__}: {linear!r:.60}")
+        require_kind(linear, Linear, "LoRA takes a Linear map")
         self.rank = require_count("rank", rank)
         self.alpha = float(rank) if alpha is None else require_positive("alpha", alpha)
         rng, self._name = random_generator(seed), linear._name
         linear._name = f"{self._prefix}linear"
         for name, parameter in linear.named_parameters():
-            if parameter.scope == self._name:  # not one that it shares with another part
+            if parameter.scope == self._name:  # not shared with another part
                 parameter.label, parameter.scope = f"{linear._name}.{name}", linear._name
         self.linear = linear.requires_grad_(False)
         self.A = Linear(
@@ -89,11 +88,11 @@ class LoRA(VectorModule):
 
     @property
     def bias(self) -> Vector | None:
-        """The bias of the map that was given."""
+        """The bias of `linear`."""
         return self.linear.bias
 
     def merged(self) -> Linear:
-        """A `Linear` map with the change in its weights, W + α/r · B A, and nothing frozen."""
+        """A trainable `Linear` map with the weights W + α/r · B A."""
         change = numbers_of(self.B.weight) @ numbers_of(self.A.weight)
         linear = Linear(self.n_in, self.n_out, self.bias is not None, "zeros", name=self._name)
         numbers: Any = numbers_of(self.linear.weight) + self.alpha / self.rank * change
@@ -123,13 +122,13 @@ def add_lora(
     initializer: str | Initializer | None = None,
     seed: Seed = None,
 ) -> AnyModule:
-    """Freeze a model and put a `LoRA` in the place of its linear maps of these names.
+    """Freeze a model, and replace its linear maps of these names by `LoRA`s.
 
     Parameters
     ----------
-    model : a module with `Linear` maps in it; it is changed. Its other parameters are frozen.
+    model : a module with `Linear` maps, which is changed.
     rank, alpha, initializer, seed : as for `LoRA`.
-    names : of attributes, in any module of it; by default what the paper adapts in attention.
+    names : of attributes in any of its modules; by default those that the paper adapts in attention.
 
     Returns
     -------
@@ -146,8 +145,7 @@ def add_lora(
     >>> sum(p.requires_grad for p in model.parameters()), len(model.parameters())
     (128, 4320)
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"add_lora takes a Module, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "add_lora takes a Module")
     wanted = {names} if isinstance(names, str) else set(names)
     every = [(path.rpartition(".")[2], put, linear) for path, put, linear in lora_places(model, Linear)]
     found = [each for each in every if each[0] in wanted]
@@ -166,15 +164,15 @@ def add_lora(
 
 
 def merge_lora(model: AnyModule) -> AnyModule:
-    """Put each `LoRA` in a model into the weights of its linear map, which takes its place; unfreeze all.
+    """Replace each `LoRA` in a model by a `Linear` map with the change in its weights, and unfreeze all.
 
     Returns
     -------
-    The model itself; it computes the same as before, but for rounding.
+    The model itself; its outputs change by rounding only.
 
     Raises
     ------
-    TypeError, ValueError : if `model` is no Module, or has no `LoRA` in it.
+    TypeError, ValueError : if `model` is no Module, or has no `LoRA`.
 
     Examples
     --------
@@ -183,8 +181,7 @@ def merge_lora(model: AnyModule) -> AnyModule:
     >>> len(model.parameters()), all(p.requires_grad for p in model.parameters())
     (4192, True)
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"merge_lora takes a Module, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "merge_lora takes a Module")
     found = list(lora_places(model))
     if not found:
         raise ValueError(f"merge_lora takes a model with a LoRA in it, got {model!r:.60}")
@@ -194,28 +191,21 @@ def merge_lora(model: AnyModule) -> AnyModule:
 
 
 def lora_places(model: Module, kind: type[Any] = LoRA) -> Iterator[tuple[str, Callable[[Any], None], Any]]:
-    """The `LoRA`s in a model, or modules of another kind outside of them: path, what replaces it, module."""
+    """The `LoRA`s in a model, or modules of another kind outside of them: path, setter, module."""
     pending: list[tuple[str, Module]] = [("", model)]
-    seen: set[int] = set()
+    seen: set[Module] = set()
     while pending:
         path, module = pending.pop(0)
-        if id(module) in seen:
+        if module in seen:
             continue
-        seen.add(id(module))
-        for attribute, value in list(vars(module).items()):
-            if attribute.startswith("_"):
-                continue
-            places: list[tuple[str, Callable[[Any], None], Any]]
+        seen.add(module)
+        for name, value in list(vars(module).items()):
+            places: list[tuple[str, Any, Any]] = [(name, functools.partial(setattr, module, name), value)]
             if isinstance(value, list):
-                stem = f"{path}{singular(attribute)}"
-                places = [
-                    (f"{stem}{i}", functools.partial(value.__setitem__, i), item)
-                    for i, item in enumerate(value)
-                ]
-            else:
-                places = [(f"{path}{attribute}", functools.partial(setattr, module, attribute), value)]
-            for place, put, item in places:
-                if isinstance(item, kind):
-                    yield place, put, item
-                elif isinstance(item, Module) and not isinstance(item, LoRA):
-                    pending.append((f"{place}.", item))
+                stem, put = singular(name), value.__setitem__
+                places = [(f"{stem}{i}", functools.partial(put, i), each) for i, each in enumerate(value)]
+            for place, put, each in places if not name.startswith("_") else []:
+                if isinstance(each, kind):
+                    yield f"{path}{place}", put, each
+                elif isinstance(each, Module) and not isinstance(each, LoRA):
+                    pending.append((f"{path}{place}.", each))

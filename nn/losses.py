@@ -1,14 +1,13 @@
-"""The losses: what a prediction costs, given the target, for one example.
+"""The losses of one example: a `Value` from a prediction and a target, or a float from numbers alone.
 
-Each takes the prediction (a `Value`, or a sequence of them where a model has several outputs) and the
-target (a number or as many numbers), and returns one `Value`; of numbers alone, a float. The names and
-formulas are torch's, and so are the options:
+A prediction is a `Value`, or a sequence of them for several outputs; a target is a number, or as many. Names,
+formulas and options are torch's:
 
 - ``reduction`` : ``"mean"``, ``"sum"``, or ``"none"`` for a list with the loss of each output.
-- ``weight`` : a number for each output, or for `cross_entropy` of each class, that its loss is multiplied by.
+- ``weight`` : a factor of the loss of each output, or of each class for `cross_entropy`.
 
-A target may be a `Value` too, as when it is an input of a compiled program: the graph recorded then is the
-same whatever the target's number.
+A target may be a `Value`, such as an input of a compiled program; the recorded graph then does not depend on
+its number.
 """
 
 from __future__ import annotations
@@ -37,7 +36,15 @@ from autograd import (
     where,
 )
 
-from .arguments import require_choice, require_fraction, require_integer, require_number, scalar
+from .arguments import (
+    require_choice,
+    require_fraction,
+    require_integer,
+    require_kind,
+    require_number,
+    require_option,
+    scalar,
+)
 
 __all__ = [
     "LOSSES", "Loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
@@ -47,12 +54,13 @@ __all__ = [
 
 Loss = Callable[[Any, Any], Any]
 
+_REDUCTIONS = ("mean", "sum", "none")
 _SMALLEST = math.exp(-100.0)  # torch clamps the logarithm of a probability at −100
 _LOG_SOFTMAX: Any = log_softmax([Value(0.0)])[0].primitive  # of one logit, given the others
 
 
 def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: Any = None) -> Any:
-    """The mean squared error (1/n) Σ (ŷᵢ − yᵢ)², over the n outputs of the example.
+    """The mean squared error (1/n) Σ (ŷᵢ − yᵢ)² over n outputs.
 
     Parameters
     ----------
@@ -63,8 +71,8 @@ def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: A
 
     Raises
     ------
-    TypeError, ValueError : if the lengths differ, or a target is nan or not a number; if the reduction is
-        another, or weights are not n numbers from 0 on, or all 0 where the mean divides by their sum.
+    TypeError, ValueError : if an argument is not as described, a target is nan, the lengths differ, or all
+        weights of a mean are 0.
 
     Source: `torch.nn.functional.mse_loss`.
 
@@ -90,7 +98,7 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
 
     Raises
     ------
-    TypeError, ValueError : if the lengths differ, or a target is nan or not a number.
+    TypeError, ValueError : as for `mse_loss`.
 
     Source: Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating errors", eq. 3.
 
@@ -104,7 +112,7 @@ def half_squared_error(prediction: Any, target: Any) -> Any:
 
 
 def l1_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: Any = None) -> Any:
-    """The mean absolute error (1/n) Σ |ŷᵢ − yᵢ|, over the n outputs of the example.
+    """The mean absolute error (1/n) Σ |ŷᵢ − yᵢ| over n outputs.
 
     Parameters, Raises: as for `mse_loss`.
 
@@ -122,21 +130,19 @@ def l1_loss(prediction: Any, target: Any, *, reduction: str = "mean", weight: An
 def huber_loss(
     prediction: Any, target: Any, delta: float = 1.0, *, reduction: str = "mean", weight: Any = None
 ) -> Any:
-    """½ d² for small and δ (|d| − ½ δ) for large errors d = ŷᵢ − yᵢ, mean over outputs: outliers pull less.
+    """½ d² for errors d = ŷᵢ − yᵢ up to δ, δ (|d| − ½ δ) beyond, mean over outputs: outliers pull less.
 
-    The two meet at |d| = δ. Both are ½ m² + δ (max(|d|, δ) − δ) with m = min(|d|, δ), which is how it is
-    recorded: the graph is the same on both sides, and nothing in it is 0 · ∞ where d is infinite, as it would
-    be in m (|d| − ½ m).
+    It is recorded as ½ m² + δ (max(|d|, δ) − δ) with m = min(|d|, δ): the same graph on both sides. In
+    m (|d| − ½ m), an infinite d would give 0 · ∞.
 
     Parameters
     ----------
     prediction, target, reduction : as for `mse_loss`.
     delta : δ, above 0.
-    weight : n numbers from 0 on, by which the losses are multiplied; the mean divides by n.
+    weight : n factors of the losses, from 0 on; the mean divides by n.
 
     Raises
     ------
-    ValueError : if delta is not above 0.
     TypeError, ValueError : as for `mse_loss`.
 
     Source: Huber 1964, "Robust estimation of a location parameter"; `torch.nn.functional.huber_loss`.
@@ -158,7 +164,7 @@ def huber_loss(
 
 
 def hinge_loss(prediction: Any, target: Any) -> Any:
-    """The mean over outputs of max(0, 1 − yᵢ ŷᵢ): 0 once a score is on the right side by a margin of 1.
+    """The mean over outputs of max(0, 1 − yᵢ ŷᵢ): 0 for a score on the right side by a margin of 1.
 
     Parameters
     ----------
@@ -167,7 +173,6 @@ def hinge_loss(prediction: Any, target: Any) -> Any:
 
     Raises
     ------
-    ValueError : if a target is neither −1 nor 1.
     TypeError, ValueError : as for `mse_loss`.
 
     Source: Cortes and Vapnik 1995, "Support-vector networks"; the loss of micrograd's demo.
@@ -189,31 +194,27 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Any:
-    """The cross-entropy −Σ yᵢ log softmax(z)ᵢ, from logits: exact however large they are.
+    """The cross-entropy −Σ yᵢ log softmax(z)ᵢ from logits, exact however large they are.
 
     With weights w and label smoothing ε it is −Σ wᵢ ((1 − ε) yᵢ + ε/K) log softmax(z)ᵢ.
 
     Parameters
     ----------
-    logits : z, the K outputs of a model without a softmax: any numbers. Or N rows of K, such as one for each
-        position of a sequence.
-    target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector. With N
-        rows of logits N of them.
-    weight : w, for each class a number from 0 on.
-    ignore_index : a row with this class as its target does not count. Where the target is a `Value`, this is
-        decided when the graph is recorded: in a program it stays so, and the other kind gives nan.
-    reduction : ``"sum"`` over the rows, ``"none"`` for a list of N, where a row that is ignored costs 0; or
-        ``"mean"``: with classes as targets the sum is divided by the sum of w over the targets that count,
-        with probabilities by N. So on one row alone the weight of its class has no effect on the mean.
-    label_smoothing : ε, from 0 to 1: how much of each target is spread evenly over all classes.
+    logits : z, the K outputs of a model without a softmax, or N rows of K.
+    target : the class, an integer from 0 to K − 1; or K probabilities y, such as a one-hot vector. For N rows
+        of logits, N of them.
+    weight : w, a number from 0 on for each class.
+    ignore_index : the class of a row that does not count. For a `Value` as target this is decided when the
+        graph is recorded; a program gives nan if the row's target changes to the other kind.
+    reduction : ``"sum"`` over rows, ``"none"`` for a list of N, with 0 for ignored rows, or ``"mean"``: the
+        sum over N for probabilities, or for classes over the sum of w of the targets that count. On one row
+        alone, the weight of its class therefore has no effect on the mean.
+    label_smoothing : ε, from 0 to 1: the part of each target that is spread evenly over all classes.
 
     Raises
     ------
-    TypeError : if `logits` is not a sequence, or the class is not an integer.
-    ValueError : if the class is out of range; if there are not K probabilities, each from 0 to 1, with sum 1;
-        if rows are of different lengths, or there is not one target for each; if an option is not as
-        described; if `ignore_index` is a class and targets are probabilities; if no target counts, or all
-        have the weight 0, of which there is no mean.
+    TypeError, ValueError : if an argument is not as described; if there is not one target for each row; if
+        `ignore_index` is a class and targets are probabilities; if a mean has no target that counts.
     IndexError : by a program that is run with a class out of range, see `autograd.take`.
 
     Source: `torch.nn.functional.cross_entropy`; Szegedy et al. 2016, "Rethinking the Inception architecture
@@ -233,7 +234,7 @@ def cross_entropy(
     smoothing = require_fraction("cross_entropy: label_smoothing", label_smoothing)
     weights = None if weight is None else _weights("cross_entropy", weight, K, "class")
     ignored = require_integer("cross_entropy: ignore_index", ignore_index)
-    _require_reduction("cross_entropy", reduction)
+    require_option("cross_entropy: reduction", reduction, *_REDUCTIONS)
     losses: list[Any] = []
     shares: list[Any] = []  # what the mean divides the sum by
     for z, t in zip(rows, targets):
@@ -263,7 +264,7 @@ def cross_entropy(
 
 
 def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
-    """The rows of logits, of one row one, with their targets; and whether it is one that was given alone."""
+    """The rows of logits, their targets, and whether a single row was given."""
     if not hasattr(logits, "__iter__") or isinstance(logits, str):
         raise TypeError(
             f"cross_entropy takes a sequence of logits, one per class, got {type(logits).__name__}: "
@@ -274,11 +275,11 @@ def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
         raise ValueError("cross_entropy needs at least one logit, got an empty sequence")
     if not hasattr(logits[0], "__iter__") or isinstance(logits[0], str):
         return [logits], [target], True
-    rows = [list(map(scalar, row)) if hasattr(row, "__iter__") else [row] for row in logits]
+    rows = list(map(_listed, logits))
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1 or not lengths[0]:
         raise ValueError(f"cross_entropy takes rows with a logit for each class, got rows of {lengths}")
-    targets = list(map(scalar, target)) if hasattr(target, "__iter__") else [target]
+    targets = _listed(target)
     if len(targets) != len(rows):
         raise ValueError(
             f"cross_entropy needs a target for each row of logits, got {len(rows)} rows and "
@@ -290,10 +291,10 @@ def _rows(logits: Any, target: Any) -> tuple[list[list[Any]], list[Any], bool]:
 def _of_class(
     logits: list[Any], target: Any, weights: list[float] | None, smoothing: float, ignored: int
 ) -> tuple[Any, Any]:
-    """The loss of a row whose target is a class, and its weight in the mean; both 0 if it is ignored."""
+    """The loss of a row with a class as target, and its weight in the mean; both 0 if it is ignored."""
     value = type(target) is Value
     label = _class(peek(target) if value else target, len(logits), ignored)
-    if label == ignored:  # a graph ignores the row for ever, and is nan where the target is a class later
+    if label == ignored:  # a graph goes on ignoring the row, and gives nan for any other class
         return where(abs(target - float(ignored)), math.nan, 0.0) if value else 0.0, 0.0
     scores = log_softmax(logits) if value or smoothing else []
     if value:
@@ -301,7 +302,7 @@ def _of_class(
     else:
         loss = -_LOG_SOFTMAX(logits[label], [*logits[:label], *logits[label + 1 :]])
     if value and 0 <= ignored < len(logits):
-        loss = where(target - float(ignored), loss, math.nan)  # a program that counts the row, for ever
+        loss = where(target - float(ignored), loss, math.nan)  # a graph goes on counting the row
     own: Any = 1.0
     if weights is not None:
         own = take(weights, target) if value else weights[label]
@@ -313,13 +314,13 @@ def _of_class(
 
 
 def _recorded(loss: Any, outputs: list[Any]) -> Any:
-    """A loss of 0 that no output counts in, as a node of them: its derivatives are 0."""
+    """A loss of 0 as a node of the outputs, so that it has a gradient."""
     values = [] if isinstance(loss, Value) else [y for y in outputs if isinstance(y, Value)]
     return where(0.0, values[0], loss) if values else loss
 
 
 def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | None, smoothing: float) -> Any:
-    """The loss of a row whose target is a probability for each class."""
+    """The loss of a row with probabilities as target."""
     pairs = _pairs("cross_entropy", logits, target, *_PROBABILITY)
     total = math.fsum(peek(t) for _, t in pairs)
     if abs(total - 1.0) > 1e-6:
@@ -337,19 +338,17 @@ def _of_probabilities(logits: list[Any], target: Any, weights: list[float] | Non
 def binary_cross_entropy(probability: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """The mean over outputs of −(y log p + (1 − y) log(1 − p)), from probabilities.
 
-    The logarithms are clamped at −100, as torch does it, so the loss is finite at p = 0 and p = 1; from
-    there on a wrong output has gradient 0 and no longer learns. `binary_cross_entropy_with_logits` has
-    neither limit.
+    As in torch, the logarithms are clamped at −100: the loss is finite at p = 0 and p = 1, but its gradient
+    there is 0 and a wrong output stops learning. `binary_cross_entropy_with_logits` has neither limit.
 
     Parameters
     ----------
-    probability : p, from 0 to 1, one or n of them: the output of a sigmoid.
-    target : y, from 0 to 1, as many.
+    probability : p, one or n numbers from 0 to 1, such as the output of a sigmoid.
+    target : y, as many numbers from 0 to 1.
     weight, reduction : as for `huber_loss`.
 
     Raises
     ------
-    ValueError : if p or y is not from 0 to 1.
     TypeError, ValueError : as for `mse_loss`.
 
     Source: `torch.nn.functional.binary_cross_entropy`.
@@ -366,13 +365,9 @@ def binary_cross_entropy(probability: Any, target: Any, weight: Any = None, redu
                 f"binary_cross_entropy takes probabilities from 0 to 1, got {peek(p)!r}: "
                 "use binary_cross_entropy_with_logits for logits"
             )
-        # The clamp is inside: outside, the gradient at p = 0 would be 0 · inf. 1 − p is 0 or above
-        # 1e-16, so the second logarithm reaches −100 only at p = 1.
-        return _weighted(
-            t,
-            lambda: -log(maximum(p, _SMALLEST)),
-            lambda: where(1.0 - p, -log1p(-p), 100.0),
-        )
+        # Clamping the logarithm instead would give the gradient 0 · inf at p = 0. 1 − p is 0 or above 1e-16,
+        # so the second logarithm reaches −100 at p = 1 only.
+        return _weighted(t, lambda: -log(maximum(p, _SMALLEST)), lambda: where(1.0 - p, -log1p(-p), 100.0))
 
     pairs = _pairs("binary_cross_entropy", probability, target, *_PROBABILITY)
     terms = [term(p, t) for p, t in pairs]
@@ -384,19 +379,17 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """The mean over outputs of −(y log σ(z) + (1 − y) log σ(−z)), from logits: exact however large.
 
-    It is recorded as y softplus(−z) + (1 − y) softplus(z), two terms that are never negative, so nothing
-    cancels.
+    It is recorded as y softplus(−z) + (1 − y) softplus(z): two terms from 0 on, which do not cancel.
 
     Parameters
     ----------
-    logit : z, any number, one or n of them: the output of a model without a sigmoid.
-    target : y, from 0 to 1, as many.
+    logit : z, one or n outputs of a model without a sigmoid.
+    target : y, as many numbers from 0 to 1.
     weight, reduction : as for `huber_loss`.
-    pos_weight : n numbers from 0 on, by which the first terms are multiplied, those of y.
+    pos_weight : n factors of the terms with y, from 0 on.
 
     Raises
     ------
-    ValueError : if y is not from 0 to 1.
     TypeError, ValueError : as for `mse_loss`.
 
     Source: `torch.nn.functional.binary_cross_entropy_with_logits`.
@@ -421,16 +414,10 @@ def binary_cross_entropy_with_logits(
 LOSSES: dict[str, Loss] = {
     loss.__name__: loss
     for loss in (
-        mse_loss,
-        half_squared_error,
-        l1_loss,
-        huber_loss,
-        hinge_loss,
-        cross_entropy,
-        binary_cross_entropy,
+        mse_loss, half_squared_error, l1_loss, huber_loss, hinge_loss, cross_entropy, binary_cross_entropy,
         binary_cross_entropy_with_logits,
     )
-}
+}  # fmt: skip
 """Every loss by name."""
 
 
@@ -439,8 +426,7 @@ def find_loss(choice: str | Loss) -> Loss:
 
     Raises
     ------
-    ValueError : if no loss has that name; it lists those that do.
-    TypeError : if `choice` is neither a name nor a function.
+    TypeError, ValueError : if `choice` is neither a name in `LOSSES` nor a function.
 
     Examples
     --------
@@ -452,14 +438,14 @@ def find_loss(choice: str | Loss) -> Loss:
 
 
 def ignored_class(loss: Any) -> int | None:
-    """The class that a loss ignores, None of one that ignores none."""
+    """The class that a loss ignores, or None."""
     if getattr(loss, "func", loss) is not cross_entropy:
         return None
     return int(getattr(loss, "keywords", {}).get("ignore_index", -100))
 
 
 def uncounted_classes(loss: Any) -> set[float] | None:
-    """The classes whose targets count nothing: ignored or of weight 0. None of a loss that ignores none."""
+    """The classes that are ignored or have the weight 0; None for a loss that ignores none."""
     ignored = ignored_class(loss)
     weight = scalar(getattr(loss, "keywords", {}).get("weight"))
     if ignored is None or not hasattr(weight, "__iter__"):
@@ -468,7 +454,7 @@ def uncounted_classes(loss: Any) -> set[float] | None:
 
 
 def name_of(loss: Loss) -> str:
-    """The name of a loss, with the options that a `functools.partial` gives it.
+    """The name of a loss, with the options of a `functools.partial`.
 
     >>> import functools
     >>> name_of(functools.partial(cross_entropy, label_smoothing=0.1))
@@ -480,9 +466,15 @@ def name_of(loss: Loss) -> str:
     return f"{name_of(loss.func)}({', '.join(given)})"
 
 
-# --- what they share -------------------------------------------------------------------------------
+# --- shared parts ----------------------------------------------------------------------------------
 
 _PROBABILITY = (lambda t: 0.0 <= t <= 1.0), "a number from 0 to 1"
+
+
+def _listed(x: Any) -> list[Any]:
+    """The numbers of a sequence, or of a single one."""
+    x = scalar(x)
+    return list(map(scalar, x)) if hasattr(x, "__iter__") and not isinstance(x, str) else [x]
 
 
 def _pairs(
@@ -492,11 +484,8 @@ def _pairs(
     admits: Callable[[float], bool] = lambda t: t == t,
     expected: str = "a number that is not nan",
 ) -> list[tuple[Any, Any]]:
-    """The outputs with their targets, checked; a lone one counts as a sequence of one."""
-    predictions, targets = (
-        list(map(scalar, x)) if hasattr(x, "__iter__") and not isinstance(x, str) else [x]
-        for x in map(scalar, (prediction, target))
-    )
+    """Checked pairs of output and target; a single one counts as a sequence of one."""
+    predictions, targets = _listed(prediction), _listed(target)
     if len(predictions) != len(targets) or not targets:
         raise ValueError(
             f"{loss} needs a target for each output, "
@@ -504,8 +493,7 @@ def _pairs(
         )
     for i, y in enumerate(predictions):
         if not isinstance(y, Value):
-            if not isinstance(y, (Real, Decimal)):
-                raise TypeError(f"{loss} takes Values and real numbers, got {type(y).__name__}: {y!r:.60}")
+            require_kind(y, (Real, Decimal), f"{loss} takes Values and real numbers")
             predictions[i] = float(y)
     for i, t in enumerate(targets):
         place = f" at position {i}" if len(targets) > 1 else ""
@@ -521,11 +509,11 @@ def _pairs(
 
 
 def _class(target: Any, classes: int, ignored: int) -> int:
-    """A class label as an index; any number that is whole is one, as labels from a file often are."""
+    """A class label as an index; floats are fine if they are whole, as labels from a file often are."""
     number = isinstance(target, (Real, Decimal)) and not isinstance(target, bool)
     try:
         whole = not isinstance(target, bool) and target == (int(target) if number else operator.index(target))
-    except (TypeError, ValueError, OverflowError):  # the last two of nan and infinity
+    except (TypeError, ValueError, OverflowError):  # the last two for nan and infinity
         whole = False
     if not whole:
         raise (ValueError if number else TypeError)(
@@ -538,25 +526,19 @@ def _class(target: Any, classes: int, ignored: int) -> int:
     return label
 
 
-def _require_reduction(loss: str, reduction: Any) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{loss}: reduction must be 'mean', 'sum' or 'none', got {reduction!r:.60}")
-
-
 def _weights(loss: str, given: Any, n: int, what: str) -> list[float]:
-    """The weights, one for each output or class, checked."""
-    given = scalar(given)
-    weights = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [given]
+    """Checked weights, one for each output or class."""
+    weights = _listed(given)
     if len(weights) != n:
         raise ValueError(f"{loss} needs a weight for each {what}, got {len(weights)} for {n}")
-    return [require_number(f"{loss}: each weight", scalar(w), least=0.0) for w in weights]
+    return [require_number(f"{loss}: each weight", w, least=0.0) for w in weights]
 
 
 def _reduced(
     loss: str, prediction: Any, terms: list[Any], reduction: str, weight: Any, by_weight: bool = False
 ) -> Any:
-    """The sum or mean of the weighted terms, or all of them; the mean is divided `by_weight`, or by n."""
-    _require_reduction(loss, reduction)
+    """The reduction of the weighted terms; the mean divides by the sum of weights (`by_weight`) or by n."""
+    require_option(f"{loss}: reduction", reduction, *_REDUCTIONS)
     divisor = 0.0
     if weight is not None:
         weights = _weights(loss, weight, len(terms), "output")
@@ -564,12 +546,10 @@ def _reduced(
         divisor = math.fsum(weights) if by_weight else 0.0
         if by_weight and reduction == "mean" and not divisor:
             raise ValueError(f"{loss} has no mean over {len(terms)} outputs that all have the weight 0")
-    prediction = scalar(prediction)
-    several = hasattr(prediction, "__iter__")
-    outputs = list(prediction) if several else [prediction]
+    outputs = _listed(prediction)
     if reduction == "none":
         terms = [_recorded(term, outputs) for term in terms]
-        return terms if several else terms[0]
+        return terms if hasattr(scalar(prediction), "__iter__") else terms[0]
     if reduction == "sum" or divisor:
         total = _recorded(_over_outputs(sum, terms), outputs)
         return total / divisor if reduction == "mean" else total
@@ -577,12 +557,12 @@ def _reduced(
 
 
 def _over_outputs(reduction: Callable[[Any], Any], terms: list[Any]) -> Any:
-    """The sum or mean of the terms; of a single one, the term itself, without a node that does nothing."""
+    """The sum or mean of the terms; a single term needs no node."""
     return terms[0] if len(terms) == 1 else reduction(terms)
 
 
 def _weighted(t: Any, if_one: Callable[[], Any], if_zero: Callable[[], Any]) -> Any:
-    """t · if_one + (1 − t) · if_zero; for the labels 0 and 1 only the term that counts is recorded."""
+    """t · if_one + (1 − t) · if_zero; for the labels 0 and 1 only the term that is not 0 is recorded."""
     if type(t) is not Value and t in (0.0, 1.0):
         return if_one() if t else if_zero()
     return t * if_one() + (1.0 - t) * if_zero()

@@ -1,8 +1,7 @@
-"""Metrics: how good predictions are, in numbers that people compare.
+"""Metrics of predictions, called as scikit-learn's are: ``metric(y_true, y_pred)``.
 
-They are called as scikit-learn's are, ``metric(y_true, y_pred)``, so that theirs can take their place.
-What `fit` gives as y_pred is what the model gives, (N,) or (N, K): scores. A metric of theirs that compares
-labels, such as ``recall_score``, refuses scores; `of_labels` turns them into labels for it.
+`fit` passes the model's outputs as y_pred, (N,) or (N, K): scores. scikit-learn's metrics of labels, such as
+``recall_score``, refuse scores; `of_labels` turns these into labels.
 """
 
 from __future__ import annotations
@@ -14,28 +13,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .arguments import require_choice, require_number
+from .arguments import require_choice, require_kind, require_number
 from .arrays import require_unmasked
 
 __all__ = [
-    "METRICS",
-    "Metric",
-    "accuracy",
-    "find_metrics",
-    "mean_absolute_error",
-    "of_labels",
-    "r2_score",
-]
+    "METRICS", "Metric", "accuracy", "find_metrics", "mean_absolute_error", "of_labels", "r2_score",
+]  # fmt: skip
 
 Metric = Callable[[Any, Any], float]
 Array = npt.NDArray[np.float64]
 
 
 def accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> float:
-    """The share of examples that are classified right, from 0 to 1.
+    """The share of correctly classified examples, from 0 to 1.
 
-    With K outputs the class is that of the largest one. With one output it is the second class if the
-    output exceeds the threshold, which is 0 for logits.
+    With K outputs the class is the index of the largest. With one output it is the second class if the output
+    exceeds the threshold, which is 0 for logits.
 
     Parameters
     ----------
@@ -45,7 +38,7 @@ def accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> float:
 
     Raises
     ------
-    TypeError, ValueError : if these are not numbers, or the shapes do not fit.
+    TypeError, ValueError : if an argument is not as described.
 
     Examples
     --------
@@ -59,18 +52,17 @@ def accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> float:
 
 
 def of_labels(metric: Metric, threshold: float | None = None) -> Metric:
-    """The metric of the labels that scores mean, as scikit-learn's metrics of classes need them.
+    """A metric of scores from one of labels, such as scikit-learn's metrics of classes.
 
-    The labels are those that `accuracy` compares: with K outputs 0 to K − 1, the number of the largest. With
-    one output 1 if it exceeds the threshold, otherwise 0, or −1 where the targets are −1 and 1. One-hot
-    targets become labels too.
+    With K outputs the label is the index of the largest. With one output it is 1 if the output exceeds the
+    threshold, otherwise 0, or −1 for targets of −1 and 1. One-hot targets become labels too.
 
     Parameters
     ----------
     metric : ``metric(y_true, y_pred)`` of two arrays of labels (N,), such as
         ``sklearn.metrics.recall_score``.
-    threshold : for one output; by default 0.5, but 0 where `fit` trains with a loss that takes logits, or for
-        targets of −1 and 1.
+    threshold : for one output; by default 0 for targets of −1 and 1 and in a `fit` with a loss of logits,
+        otherwise 0.5.
 
     Returns
     -------
@@ -87,10 +79,7 @@ def of_labels(metric: Metric, threshold: float | None = None) -> Metric:
     >>> float(of_labels(recall)([1, 1, 0], [0.9, 0.2, 0.8]))
     0.5
     """
-    if not callable(metric):
-        raise TypeError(
-            f"of_labels takes a metric(y_true, y_pred), got {type(metric).__name__}: {metric!r:.60}"
-        )
+    require_kind(metric, Callable, "of_labels takes a metric(y_true, y_pred)")
     if threshold is not None:
         threshold = require_number("threshold", threshold)
     return _OfLabels(metric, threshold)
@@ -107,7 +96,7 @@ class _OfLabels:
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
-    """(1/n) Σ |ŷᵢ − yᵢ|, over all examples and outputs.
+    """(1/n) Σ |ŷᵢ − yᵢ| over all examples and outputs.
 
     Parameters
     ----------
@@ -127,9 +116,9 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> float:
 
 
 def r2_score(y_true: Any, y_pred: Any) -> float:
-    """The coefficient of determination R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)²: 1 is perfect, 0 the mean's.
+    """The coefficient of determination R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)², mean over outputs.
 
-    With several outputs, the mean over them.
+    1 is perfect; predicting the mean gives 0.
 
     Parameters
     ----------
@@ -137,7 +126,7 @@ def r2_score(y_true: Any, y_pred: Any) -> float:
 
     Returns
     -------
-    At most 1. Where all targets are equal: 1 if the predictions are as well, otherwise −inf.
+    At most 1. For equal targets it is 1 if the predictions equal them, otherwise −inf.
 
     Raises
     ------
@@ -161,17 +150,15 @@ METRICS: dict[str, Metric] = {metric.__name__: metric for metric in (accuracy, m
 
 
 def find_metrics(choices: Iterable[str | Metric], logits: bool = False) -> dict[str, Metric]:
-    """The metrics by name: those of `METRICS`, or the functions themselves.
+    """Metrics by name, from names in `METRICS` or functions.
 
     Parameters
     ----------
-    logits : whether a single output is a logit, so that the threshold between labels is 0 where none is
-        given.
+    logits : whether a single output is a logit, for which the default threshold is 0.
 
     Raises
     ------
-    ValueError : if no metric has that name; it lists those that do; or if two have one name.
-    TypeError : if one is neither a name nor a function.
+    TypeError, ValueError : if one is no such name or function, or two have the same name.
 
     Examples
     --------

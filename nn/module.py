@@ -1,4 +1,4 @@
-"""`Module`, the base of models and layers: it finds its parameters among its own attributes."""
+"""`Module`, the base class of models and layers, which finds its parameters among its attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from autograd import Value, no_grad
 
 from .activations import ACTIVATIONS
-from .arguments import require_flag, require_number
+from .arguments import require_flag, require_kind, require_number
 from .arrays import features_of
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Module", "in_rows", "mode", "several", "singular"]
 
-_PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`, freed with the module
+_PROGRAMS: WeakKeyDictionary[Module, Program] = WeakKeyDictionary()  # of `predict`
 
 
 class Module:
-    """The base class of everything that has parameters; its attributes say which.
+    """The base class of models and layers.
 
-    Its parameters are the leaf `Value`s, and its children the other `Module`s, among its attributes and in
-    lists, tuples and object arrays among these. Attributes whose name begins with an underscore do not
-    count. A subclass may override `parameters` to choose for itself.
+    Its parameters are the leaf `Value`s, and its children the `Module`s, among its attributes, directly or in
+    lists, tuples and object arrays. Attributes that begin with an underscore do not count. A subclass may
+    override `parameters`.
 
-    A parameter is named by its way from the module: the attribute, or for an item of a sequence the
-    attribute in the singular and its index, joined by dots, such as ``layer0.neuron1.w2``.
+    A parameter's name is the path to it, such as ``layer0.neuron1.w2``: attributes, and for items of
+    sequences the attribute in the singular with the index, joined by dots.
 
     Examples
     --------
@@ -55,6 +55,12 @@ class Module:
     """
 
     training = True
+    _name = ""  # its place in a model, by which its parameters are labelled
+
+    @property
+    def _prefix(self) -> str:
+        """What the names of its parts begin with."""
+        return f"{self._name}." if self._name else ""
 
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(  # abstract: each module computes its own
@@ -62,20 +68,20 @@ class Module:
         )
 
     def children(self) -> Iterator[tuple[str, Value | Module]]:
-        """The parameters and modules that are its own attributes, each with its name, in their order."""
+        """Its own parameters and modules, each with its name, in the order of the attributes."""
         for name, attribute in vars(self).items():
             if not name.startswith("_"):
                 yield from _named_items(name, attribute)
 
     def parameters(self) -> list[Value]:
-        """Every parameter once, in the order of the attributes, those of a child at its place."""
+        """Every parameter once, in the order of the attributes."""
         found: dict[Value, None] = {}
         for _, child in self.children():
             found.update(dict.fromkeys(child.parameters() if isinstance(child, Module) else (child,)))
         return list(found)
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """The `parameters` in order, each with its name; one that no attribute leads to is ``parameter7``."""
+        """The `parameters` in order, each with its name; without an attribute it is ``parameter7``."""
         names: dict[Value, str] = {}
         for name, child in self.children():
             if isinstance(child, Module):
@@ -87,7 +93,7 @@ class Module:
             yield names.get(parameter, f"parameter{i}"), parameter
 
     def modules(self) -> Iterator[Module]:
-        """The module itself and all those in it, each before its own children; one that is shared, once."""
+        """The module itself and all modules in it, each once and before its children."""
         seen: set[int] = set()
         pending: list[Module] = [self]
         while pending:
@@ -99,9 +105,9 @@ class Module:
                 pending += reversed(inside)
 
     def train(self, mode: bool = True) -> Self:
-        """Say to it and all modules in it that they are trained, or with `mode` False that they are used.
+        """Set ``training`` to `mode` in this module and all modules in it.
 
-        `Dropout` works in training alone; a module of one's own may look at ``self.training``.
+        `Dropout` works in training alone; your own module may look at ``self.training``.
 
         Returns
         -------
@@ -114,7 +120,7 @@ class Module:
         mode = require_flag("mode", mode)
         for module in self.modules():
             if module.training != mode:
-                module.__dict__["training"] = mode  # no attribute that a layer has to look at again
+                module.__dict__["training"] = mode  # past a layer's __setattr__
         return self
 
     def eval(self) -> Self:
@@ -122,24 +128,24 @@ class Module:
         return self.train(False)
 
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
-        """What the module gives for examples, used as after `eval`: an array for an array.
+        """The outputs for many examples, as after `eval`.
 
-        Many examples of the layers of `nn` are computed together as array code, see `autograd.compile`. A
-        module of one's own is called with one example after the other, for only it knows whether it computes
-        the same for each. The numbers are the same, but for rounding.
+        Modules of `nn` are compiled to array code, see `autograd.compile`. Your own module is called for one
+        example after the other, because it may compute something else for each. The numbers are the same, but
+        for rounding.
 
         Parameters
         ----------
-        X : the features (N, D): lists, an array, or anything with ``__array__``; finite, none of them masked.
-            For a model of sequences such as `GPT` each row is one, of T tokens.
+        X : the features (N, D): lists, an array, or anything with ``__array__``; finite and not masked. For a
+            model of sequences such as `GPT`, N rows of T tokens.
 
         Returns
         -------
-        (N,) of a single output, (N, K) of K, (N, T, K) of a model of sequences.
+        An array (N,) for a single output, (N, K) for K, (N, T, K) for a model of sequences.
 
         Raises
         ------
-        TypeError, ValueError : if X is not as described; it names the row and the column.
+        TypeError, ValueError : if X is not as described; the error names row and column.
 
         Examples
         --------
@@ -167,7 +173,7 @@ class Module:
         return table.reshape(len(table)) if table.shape[1] == 1 else table
 
     def _program(self, example: list[float]) -> Program | None:
-        """What it computes as array code, if it surely computes the same for every example."""
+        """The module as array code; None if it may compute something else for another example."""
         from autograd import compile
 
         parameters = self.parameters()
@@ -190,19 +196,18 @@ class Module:
         return type(self).__module__.startswith("nn.") and all(known)
 
     def _indices(self) -> int:
-        """How many rows of a table its features choose from, in whole numbers; 0 if they do not."""
+        """The number of tokens, if the features are tokens; otherwise 0."""
         return 0
 
     def __explore__(self, *arguments: Any, **options: Any) -> Explorer:
-        """What `autograd.explore` does with a model: `nn.explore_model`, which loads on first use."""
+        """The hook of `autograd.explore`: `nn.explore_model`, loaded on first use."""
         found: Explorer = importlib.import_module("nn.exploration").explore_model(self, *arguments, **options)
         return found
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Freeze every parameter with False, or with True let it be trained again.
+        """Freeze every parameter with False, unfreeze it with True; see `Value.requires_grad_`.
 
-        A frozen parameter gets no gradient, and no optimizer and no training changes it; it is still one of
-        `parameters` and of `state_dict`. See `Value.requires_grad_`.
+        A frozen parameter gets no gradient and is not trained; it stays in `parameters` and `state_dict`.
 
         Returns
         -------
@@ -227,16 +232,16 @@ class Module:
         return self
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, which the next backward pass adds to."""
+        """Set the gradient of every parameter to 0."""
         for parameter in self.parameters():
             parameter.grad = 0.0
 
     def state_dict(self) -> dict[str, float]:
-        """The number in every parameter, by name: what `load_state_dict` puts back."""
+        """The number in every parameter, by name: what `load_state_dict` restores."""
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter from `state`, or on any error none.
+        """Set every parameter from `state`; on an error nothing changes.
 
         Parameters
         ----------
@@ -244,8 +249,7 @@ class Module:
 
         Raises
         ------
-        TypeError : if `state` is not a mapping or holds something that is not a real number.
-        ValueError : if names are missing or unknown, or a number is nan or infinite; it names them.
+        TypeError, ValueError : if `state` is not as described; the error names the parameters.
 
         Examples
         --------
@@ -255,10 +259,7 @@ class Module:
         >>> neuron([3.0, 2.0]).data
         1.5
         """
-        if not isinstance(state, Mapping):
-            raise TypeError(
-                f"load_state_dict takes a mapping of names to numbers, got {type(state).__name__}"
-            )
+        require_kind(state, Mapping, "load_state_dict takes a mapping of names to numbers")
         parameters = dict(self.named_parameters())
         missing = [name for name in parameters if name not in state]
         unknown = [name for name in state if name not in parameters]
@@ -270,8 +271,7 @@ class Module:
             )
         for name in parameters:
             number = state[name]
-            if not isinstance(number, Real):
-                raise TypeError(f"{name} must be a real number, got {type(number).__name__}: {number!r:.60}")
+            require_kind(number, Real, f"{name} must be a real number")
             require_number(name, number)
         for name, parameter in parameters.items():
             parameter.data = float(state[name])
@@ -310,28 +310,28 @@ def _listing(names: Iterable[str]) -> str:
 
 @contextmanager
 def mode(model: Module, training: bool) -> Iterator[None]:
-    """Within it the model is as after ``train(training)``, and afterwards each module in it as it was."""
+    """Sets ``train(training)`` for a block of code; afterwards each module is as before."""
     before = [(vars(module), vars(module).get("training")) for module in model.modules()]
     model.train(training)
     try:
         yield
     finally:
         for attributes, was in before:
-            if was is None:  # it had what its class says
+            if was is None:  # the attribute of the class
                 attributes.pop("training", None)
             else:
                 attributes["training"] = was
 
 
 def several(output: Any) -> list[Any]:
-    """The outputs as a list, of a single one too, and of those of a sequence one after the other."""
+    """The outputs as one list: a single output, or rows of outputs one after the other."""
     outputs = list(output) if hasattr(output, "__iter__") else [output]
     return [y for row in outputs for y in row] if in_rows(outputs) else outputs
 
 
 def in_rows(outputs: Any) -> bool:
-    """Whether the outputs are rows of numbers, as those of a sequence are."""
+    """Whether the outputs are rows, as those of a sequence are."""
     return isinstance(outputs, (list, tuple)) and len(outputs) > 0 and isinstance(outputs[0], (list, tuple))
 
 
-_FEW = 50  # for so few examples, making array code takes longer than computing them
+_FEW = 50  # up to so many examples, compiling takes longer than it saves

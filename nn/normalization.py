@@ -1,4 +1,4 @@
-"""`RMSNorm` and `LayerNorm`: a vector brought to one size, whatever the layers before made of it."""
+"""`RMSNorm` and `LayerNorm`: vectors scaled to one size."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 from autograd import dot, mean
 
 from .arguments import require_choice, require_count, require_flag, require_number, require_text
+from .array_forward import Operations, Sub
 from .linear import Vector, Weighted, in_scope
 
 __all__ = ["NORMS", "LayerNorm", "RMSNorm", "make_norm"]
 
-_EPSILON = 2.0**-52  # torch's default for RMSNorm: how far the next float is from 1
+_EPSILON = 2.0**-52  # torch's default for RMSNorm in float64
 
 
 class _Norm(Weighted):
@@ -19,6 +20,13 @@ class _Norm(Weighted):
     bias: Vector | None
     normalized_shape: int
     eps: float
+
+    def _build(self, normalized_shape: int, eps: float, elementwise_affine: bool, name: str) -> None:
+        self._name = require_text("name", name)
+        self.normalized_shape = require_count("normalized_shape", normalized_shape)
+        self.eps = require_number("eps", eps, least=0.0)
+        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
+        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
 
     def _shape(self, attribute: str) -> tuple[int, ...]:
         return (self.n_in,)
@@ -28,7 +36,7 @@ class _Norm(Weighted):
         return self.normalized_shape
 
     def _scaled(self, x: Any, squares: Any) -> Vector:
-        """x / √(mean of squares + ε), times the weight, plus the bias, where there are these."""
+        """x / √(squares / n + ε), times the weight and plus the bias, if there are any."""
         name = self._name
         size = squares / self.n_in
         total = size + self.eps
@@ -41,17 +49,22 @@ class _Norm(Weighted):
             y = in_scope(tuple([each + b for each, b in zip(y, self.bias)]), name)
         return y
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        y = x / ((x * x).mean(-1, keepdim=True) + self.eps).sqrt()
+        y = y if self.weight is None else y * ops.tensor(self.weight)
+        return y if self.bias is None else y + ops.tensor(self.bias)
+
 
 class RMSNorm(_Norm):
     """Root mean square normalization: yᵢ = xᵢ / √(mean of x² + ε) · gᵢ.
 
-    It is computed as it stands: from 1e154 on x² is infinite and y is 0, as in torch.
+    As in torch, x² is infinite and y is 0 from 1e154 on.
 
     Parameters
     ----------
-    normalized_shape : how many x there are, at least 1.
+    normalized_shape : the number of x, at least 1.
     eps : ε, at least 0; None for 2⁻⁵², torch's default for float64.
-    elementwise_affine : whether there are the gains g, which start at 1.
+    elementwise_affine : whether there are gains g, which start at 1.
     name : as for `Neuron`.
 
     Attributes
@@ -60,7 +73,7 @@ class RMSNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
+    TypeError, ValueError : if an argument is not as described; on a call, if there are not as many x.
 
     Source: Zhang and Sennrich 2019, "Root mean square layer normalization", eq. 4; `torch.nn.RMSNorm`.
 
@@ -75,17 +88,9 @@ class RMSNorm(_Norm):
     bias = None
 
     def __init__(
-        self,
-        normalized_shape: int,
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        name: str = "",
+        self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True, name: str = ""
     ) -> None:
-        self._name = require_text("name", name)
-        self.normalized_shape = require_count("normalized_shape", normalized_shape)
-        self.eps = _EPSILON if eps is None else require_number("eps", eps, least=0.0)
-        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
-        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
+        self._build(normalized_shape, _EPSILON if eps is None else eps, elementwise_affine, name)
 
     def _output(self, x: Vector) -> Vector:
         return self._scaled(x, dot(x, x))
@@ -94,14 +99,14 @@ class RMSNorm(_Norm):
 class LayerNorm(_Norm):
     """Layer normalization: yᵢ = (xᵢ − μ) / √(σ² + ε) · gᵢ + bᵢ, with mean μ and variance σ² of the x.
 
-    The variance is the mean of (x − μ)², as torch has it. From 1e154 on that is infinite and y is 0.
+    The variance is the mean of (x − μ)², as in torch. From 1e154 on it is infinite and y is 0.
 
     Parameters
     ----------
-    normalized_shape : how many x there are, at least 1.
+    normalized_shape : the number of x, at least 1.
     eps : ε, at least 0.
-    elementwise_affine : whether there are the gains g, which start at 1, and the biases.
-    bias : whether there are, with the gains, the biases b, which start at 0.
+    elementwise_affine : whether there are gains g, which start at 1, and biases.
+    bias : whether the gains come with biases b, which start at 0.
     name : as for `Neuron`.
 
     Attributes
@@ -110,7 +115,7 @@ class LayerNorm(_Norm):
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; on a call, if the number of inputs is another.
+    TypeError, ValueError : if an argument is not as described; on a call, if there are not as many x.
 
     Source: Ba, Kiros and Hinton 2016, "Layer normalization", eq. 3 and 4; `torch.nn.LayerNorm`.
 
@@ -129,12 +134,8 @@ class LayerNorm(_Norm):
         bias: bool = True,
         name: str = "",
     ) -> None:
-        self._name = require_text("name", name)
-        self.normalized_shape = require_count("normalized_shape", normalized_shape)
-        self.eps = require_number("eps", eps, least=0.0)
-        self.elementwise_affine = require_flag("elementwise_affine", elementwise_affine)
+        self._build(normalized_shape, eps, elementwise_affine, name)
         biased = require_flag("bias", bias) and elementwise_affine
-        self.weight = (1.0,) * normalized_shape if elementwise_affine else None  # type: ignore[assignment]  # __setattr__ makes Values of them
         self.bias = (0.0,) * normalized_shape if biased else None  # type: ignore[assignment]  # __setattr__ makes Values of them
 
     def _output(self, x: Vector) -> Vector:
@@ -142,12 +143,15 @@ class LayerNorm(_Norm):
         distances = in_scope(tuple([each - middle for each in x]), self._name)
         return self._scaled(distances, dot(distances, distances))
 
+    def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
+        return super()._array_forward(ops, sub, x - x.mean(-1, keepdim=True))
+
 
 NORMS = {"rms": RMSNorm, "layer": LayerNorm}
 
 
 def make_norm(kind: str, n: int, eps: float, affine: bool, bias: bool, name: str) -> RMSNorm | LayerNorm:
-    """A normalization of `NORMS` by its name."""
+    """A norm of `NORMS`."""
     choice = require_choice("norm", kind, NORMS, "")
     biased = {"bias": bias} if choice is LayerNorm else {}
     made: RMSNorm | LayerNorm = choice(n, eps=eps, elementwise_affine=affine, name=name, **biased)

@@ -1,4 +1,4 @@
-"""`to_onnx`: a model as a file that any runtime of ONNX computes with."""
+"""`to_onnx`: a model as a file for any ONNX runtime."""
 
 from __future__ import annotations
 
@@ -12,37 +12,33 @@ import numpy as np
 from autograd import Primitive, Value, write_bytes
 
 from .activations import ACTIVATIONS, Activation
-from .array_forward import has_formula
+from .arguments import require_kind
 from .attention import CausalSelfAttention
-from .exchange import layer_arrays, library, parts_of
-from .feed_forward import GELU
+from .exchange import library, parts_of
 from .gpt import GPT, TransformerBlock
-from .layers import Dropout, Layer
-from .linear import Embedding, Linear, numbers_of
+from .layers import Dropout
+from .linear import Embedding, numbers_of
 from .module import Module
-from .normalization import LayerNorm
 
 __all__ = ["to_onnx"]
 
 
 class _Graph:
-    """The nodes of an ONNX graph, each of which gives one tensor."""
+    """The nodes and constants of an ONNX graph."""
 
     def __init__(self, helper: Any, numpy_helper: Any) -> None:
         self.helper, self.numpy_helper = helper, numpy_helper
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def __call__(self, operation: str, *inputs: str, **attributes: Any) -> str:
-        output = f"{operation.lower()}{len(self.nodes)}"
-        self.nodes.append(self.helper.make_node(operation, list(inputs), [output], **attributes))
-        return output
+    def __call__(self, operation: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
+        """Add a node; the name of its output, of several the last."""
+        names = [f"{operation.lower()}{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(self.helper.make_node(operation, list(inputs), names, **attributes))
+        return names[-1]
 
-    def pair(self, operation: str, *inputs: str, **attributes: Any) -> list[str]:
-        """The two outputs of a node that has two."""
-        outputs = [f"{operation.lower()}{len(self.nodes)}_{i}" for i in (0, 1)]
-        self.nodes.append(self.helper.make_node(operation, list(inputs), outputs, **attributes))
-        return outputs
+    def whole(self, *numbers: int) -> str:
+        return self.constant(numbers, dtype=np.int64)
 
     def constant(self, numbers: Any, dtype: Any = np.float64) -> str:
         name = f"constant{len(self.constants)}"
@@ -65,13 +61,51 @@ def _log1p(graph: _Graph, x: str) -> str:
 
 
 class _Tensor:
-    """A tensor of the graph as an operand of the formula of a row, which so is written in ONNX."""
+    """A tensor of the graph: operators, methods and rows of the table applied to it add nodes."""
 
     def __init__(self, graph: _Graph, name: str) -> None:
         self.graph, self.name = graph, name
 
+    def node(self, operation: str, *others: str, **attributes: Any) -> _Tensor:
+        """The output of a new node of this tensor and others."""
+        return _Tensor(self.graph, self.graph(operation, self.name, *others, **attributes))
+
     def __matmul__(self, other: Any) -> Any:
-        return _Tensor(self.graph, self.graph("MatMul", self.name, other.name))
+        return self.node("MatMul", other.name)
+
+    # torch's methods, as far as formulas use them: x has the axes (N, T, n), or (N, H, T, d) by head
+
+    def unflatten(self, axis: int, sizes: tuple[int, ...]) -> _Tensor:
+        return self.node("Reshape", self.graph.whole(0, 0, *sizes))
+
+    def flatten(self, axis: int) -> _Tensor:
+        return self.node("Reshape", self.graph.whole(0, 0, -1))
+
+    def transpose(self, a: int, b: int) -> _Tensor:
+        axes = [0, 1, 2, 3]
+        axes[a], axes[b] = axes[b], axes[a]
+        return self.node("Transpose", perm=axes)
+
+    def t(self) -> _Tensor:
+        return self.node("Transpose", perm=[1, 0])
+
+    def __getitem__(self, places: _Tensor) -> _Tensor:
+        return self.node("Gather", places.name)
+
+    def sqrt(self) -> _Tensor:
+        return self.node("Sqrt")
+
+    def softmax(self, axis: int) -> _Tensor:
+        return self.node("Softmax", axis=axis)
+
+    def mean(self, axis: int, keepdim: bool) -> _Tensor:
+        return self.node("ReduceMean", axes=[axis], keepdims=int(keepdim))
+
+    def sum(self, axis: int, keepdim: bool) -> _Tensor:
+        return self.node("ReduceSum", self.graph.whole(axis), keepdims=int(keepdim))
+
+    def narrow(self, axis: int, start: int, length: int) -> _Tensor:
+        return self.node("Gather", self.graph.whole(*range(start, start + length)), axis=axis)
 
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
@@ -86,8 +120,7 @@ class _Tensor:
 
 
 _BOOL, _DOUBLE = 9, 11  # onnx.TensorProto's numbers of types
-# Operators by row. LeakyRelu, Elu, Softplus and Erf are not among them: many runtimes have these in single
-# precision only.
+# Operators by row; many runtimes have LeakyRelu, Elu, Softplus and Erf in single precision only.
 _OPERATIONS: dict[str, str | Callable[..., str]] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "abs": "Abs", "exp": "Exp",
     "maximum": "Max", "minimum": "Min", "expm1": _expm1, "log1p": _log1p,
@@ -103,163 +136,84 @@ for _name, _node in {"__neg__": -Value(0.0), "__abs__": abs(Value(0.0))}.items()
     setattr(_Tensor, _name, lambda x, row=_node.primitive: row(x))
 
 
-def _activated(activation: Activation, graph: _Graph, x: str) -> str:
-    """Add an activation to the graph, and return the name of its output."""
-    if activation.layerwise:
-        return graph(activation.onnx, x, axis=-1)
-    result: _Tensor = activation.function(_Tensor(graph, x))
-    return result.name
-
-
 class _OnnxOperations:
-    """`Operations` that write the nodes of a graph; x has the axes (N, T, n)."""
+    """`Operations` that write the nodes of a graph; x has the axes (N, T, n), of heads (N, H, T, d)."""
 
     def __init__(self, graph: _Graph) -> None:
         self.graph = graph
+        self.tensors: dict[Any, _Tensor] = {}
 
-    def _node(self, operation: str, *operands: Any, **attributes: Any) -> Any:
-        names = [each.name if isinstance(each, _Tensor) else each for each in operands]
-        return _Tensor(self.graph, self.graph(operation, *names, **attributes))
+    def tensor(self, values: Any) -> _Tensor:
+        key = tuple(values)  # parameters that parts share are in the graph once
+        if key not in self.tensors:
+            self.tensors[key] = _Tensor(self.graph, self.graph.constant(numbers_of(values)))
+        return self.tensors[key]
 
-    def _whole(self, *numbers: int) -> str:
-        return self.graph.constant(numbers, dtype=np.int64)
-
-    def _length(self, x: Any, axis: int) -> Any:
+    def _length(self, x: _Tensor, axis: int) -> _Tensor:
         """The length of an axis, as a tensor of one number."""
-        return self._node("Gather", self._node("Shape", x), self._whole(axis))
+        return x.node("Shape").node("Gather", self.graph.whole(axis))
 
-    def _range(self, length: Any) -> Any:
-        end = self._node("Squeeze", length)
+    def _range(self, length: _Tensor) -> _Tensor:
         zero, one = (self.graph.constant(number, dtype=np.int64) for number in (0, 1))
-        return self._node("Range", zero, end, one)
+        return _Tensor(self.graph, self.graph("Range", zero, length.node("Squeeze").name, one))
 
-    def activated(self, activation: Activation, x: Any) -> Any:
-        return x if activation.linear else _Tensor(self.graph, _activated(activation, self.graph, x.name))
+    def activated(self, activation: Activation, x: _Tensor) -> _Tensor:
+        if activation.layerwise:
+            return x.node(activation.onnx, axis=-1)
+        result: _Tensor = activation.function(x)
+        return result
 
-    def positions(self, tokens: Any) -> Any:
+    def positions(self, tokens: _Tensor) -> _Tensor:
         return self._range(self._length(tokens, 1))
 
-    def heads(self, x: Any, n_head: int) -> Any:
-        parts = self._node("Reshape", x, self._whole(0, 0, n_head, -1))
-        return self._node("Transpose", parts, perm=[0, 2, 1, 3])
+    def turned(self, x: _Tensor, base: float) -> Any:
+        places = self._range(self._length(x, 2)).node("Cast", to=_DOUBLE)
+        width, two = self._length(x, 3), self.graph.whole(2)
+        evens = self._range(width.node("Div", two)).node("Mul", two)
+        powers: Any = evens.node("Cast", to=_DOUBLE) / width.node("Cast", to=_DOUBLE)  # type: ignore[operator]  # set below the class
+        angles = places.node("Unsqueeze", self.graph.whole(1)) * (powers * -math.log(base)).node("Exp")
+        sin, cos = angles.node("Sin"), (angles + 0.5 * math.pi).node("Sin")
+        most = self.graph.whole(2**62)
+        a, b = (x.node("Slice", self.graph.whole(i), most, self.graph.whole(3), two) for i in (0, 1))
+        rows = [row.node("Unsqueeze", self.graph.whole(4)) for row in (a * cos - b * sin, a * sin + b * cos)]
+        return rows[0].node("Concat", rows[1].name, axis=4).node("Reshape", self.graph.whole(0, 0, 0, -1))
 
-    def joined(self, x: Any) -> Any:
-        parts = self._node("Transpose", x, perm=[0, 2, 1, 3])
-        return self._node("Reshape", parts, self._whole(0, 0, -1))
-
-    def transposed(self, x: Any) -> Any:
-        return self._node("Transpose", x, perm=[0, 1, 3, 2])
-
-    def turned(self, x: Any, base: float, size: int = 0) -> Any:
-        places = self._node("Cast", self._range(self._length(x, 2)), to=_DOUBLE)
-        width = self._length(x, 3)
-        evens = self._node("Mul", self._range(self._node("Div", width, self._whole(2))), self._whole(2))
-        powers = self._node("Cast", evens, to=_DOUBLE) / self._node("Cast", width, to=_DOUBLE)
-        frequencies = self._node("Exp", powers * -math.log(base))
-        angles = self._node("Unsqueeze", places, self._whole(1)) * frequencies
-        sin, cos = (self._node("Sin", each) for each in (angles, angles + 0.5 * math.pi))
-        last, most = self._whole(3), self._whole(2**62)
-        a, b = (self._node("Slice", x, self._whole(i), most, last, self._whole(2)) for i in (0, 1))
-        rows = [
-            self._node("Unsqueeze", row, self._whole(4)) for row in (a * cos - b * sin, a * sin + b * cos)
-        ]
-        return self._node("Reshape", self._node("Concat", *rows, axis=4), self._whole(0, 0, 0, -1))
-
-    def causal_softmax(self, scores: Any) -> Any:
+    def causal_softmax(self, scores: _Tensor) -> _Tensor:
         length = self._length(scores, 3)
-        square = self._node("Concat", length, length, axis=0)
-        ones = self._node("ConstantOfShape", square, value=self.graph.numpy_helper.from_array(np.ones(1)))
-        seen = self._node("Cast", self._node("Trilu", ones, upper=0), to=_BOOL)
-        return self.softmax(self._node("Where", seen, scores, self.graph.constant(-math.inf)))
+        one = self.graph.numpy_helper.from_array(np.ones(1))
+        ones = length.node("Concat", length.name, axis=0).node("ConstantOfShape", value=one)
+        seen = ones.node("Trilu", upper=0).node("Cast", to=_BOOL)
+        return seen.node("Where", scores.name, self.graph.constant(-math.inf)).softmax(-1)
 
-    def softmax(self, x: Any) -> Any:
-        return self._node("Softmax", x, axis=-1)
-
-    def of_the_largest(self, scores: Any, shares: Any, k: int) -> Any:
-        order = self.graph.pair("TopK", scores.name, self._whole(k), axis=-1)[1]
-        chosen = self._node("GatherElements", shares, order, axis=-1)
-        return self._node("ScatterElements", shares * 0.0, order, chosen, axis=-1)
-
-    def total(self, x: Any) -> Any:
-        return self._node("ReduceSum", x, self._whole(-1))
-
-    def column(self, x: Any, i: int) -> Any:
-        return self._node("Gather", x, self._whole(i), axis=-1)
+    def of_the_largest(self, scores: _Tensor, shares: Any, k: int) -> _Tensor:
+        order = self.graph("TopK", scores.name, self.graph.whole(k), outputs=2, axis=-1)
+        chosen = shares.node("GatherElements", order, axis=-1)
+        nothing: _Tensor = shares * 0.0
+        return nothing.node("ScatterElements", order, chosen.name, axis=-1)
 
 
-class _Writer:
-    """Adds parts of a model to a graph; a parameter that several share is in it once."""
+def _written(ops: _OnnxOperations, part: Any, x: Any) -> Any:
+    """The output of a part for x, whose nodes are added to the graph."""
 
-    def __init__(self, graph: _Graph) -> None:
-        self.graph, self.ops = graph, _OnnxOperations(graph)
-        self.constants: dict[Any, str] = {}
+    def sub(name: str, x: Any) -> Any:
+        inner = part
+        for step in name.split("."):
+            inner = inner[int(step)] if step.isdigit() else getattr(inner, step)
+        return x if inner is None else _written(ops, inner, x)
 
-    def __call__(self, part: Any, x: str, sequence: bool) -> str:
-        """The output of a part for x: a vector for each example, or a `sequence` of them."""
-        if isinstance(part, Layer):
-            weights, biases, activation = layer_arrays(part, "to_onnx")
-            x = self._linear(x, self.graph.constant(weights), biases, sequence)
-            return x if activation.linear else _activated(activation, self.graph, x)
-        if isinstance(part, Dropout):
-            return x
-        if isinstance(part, GELU):
-            name = "gelu" if part.approximate == "none" else "gelu_tanh"
-            return _activated(ACTIVATIONS[name], self.graph, x)
-        if isinstance(part, Linear):
-            biases = None if part.bias is None else numbers_of(part.bias)
-            return self._linear(x, self._weight(part), biases, sequence)
-        if isinstance(part, Embedding):
-            return self.graph("Gather", self._weight(part), x)
-        if has_formula(part):
-
-            def sub(name: str, x: Any) -> Any:
-                inner = part
-                for step in name.split("."):
-                    inner = inner[int(step)] if step.isdigit() else getattr(inner, step)
-                return x if inner is None else _Tensor(self.graph, self(inner, x.name, sequence))
-
-            result: _Tensor = part._array_forward(self.ops, sub, _Tensor(self.graph, x))
-        else:
-            result = self._normalized(part, _Tensor(self.graph, x))
-        return result.name
-
-    def _weight(self, part: Any) -> str:
-        key = (part.weight[0][0], len(part.weight), len(part.weight[0]))
-        if key not in self.constants:
-            self.constants[key] = self.graph.constant(numbers_of(part.weight))
-        return self.constants[key]
-
-    def _linear(self, x: str, weight: str, biases: Any, sequence: bool) -> str:
-        if not sequence:
-            operands = [x, weight] + ([] if biases is None else [self.graph.constant(biases)])
-            return self.graph("Gemm", *operands, transB=1)
-        product = self.graph("MatMul", x, self.graph("Transpose", weight, perm=[1, 0]))
-        return product if biases is None else self.graph("Add", product, self.graph.constant(biases))
-
-    def _normalized(self, part: Any, x: Any) -> Any:
-        def mean(values: Any) -> Any:
-            return _Tensor(self.graph, self.graph("ReduceMean", values.name, axes=[-1]))
-
-        if isinstance(part, LayerNorm):
-            x = x - mean(x)
-        y = x / _Tensor(self.graph, self.graph("Sqrt", (mean(x * x) + part.eps).name))
-        if part.weight is not None:
-            y = y * _Tensor(self.graph, self.graph.constant(numbers_of(part.weight)))
-        if part.bias is not None:
-            y = y + _Tensor(self.graph, self.graph.constant(numbers_of(part.bias)))
-        return y
+    return part._array_forward(ops, sub, x)
 
 
 def to_onnx(model: Module, path: str | PathLike[str]) -> None:
     """Write the model as an ONNX file: input ``x`` (N, D), output ``y`` (N, K), both float64.
 
-    With attention in it, both have an axis of T positions after the first. Of a model that begins with an
-    embedding x are tokens of int64, (N, T). Dropouts are left out, as when the model is used.
+    With attention, both have an axis of T positions after the first. For a model that begins with an
+    embedding, x is (N, T), tokens as int64. Dropouts are left out.
 
     Parameters
     ----------
     model : as for `to_torch`.
-    path : where to; by custom it ends in ``.onnx``.
+    path : by custom it ends in ``.onnx``.
 
     Raises
     ------
@@ -267,40 +221,30 @@ def to_onnx(model: Module, path: str | PathLike[str]) -> None:
     OSError : if the file cannot be written.
     MissingExtraError : without onnx, which the extra `onnx` installs.
     """
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"to_onnx takes a path, got {type(path).__name__}: {path!r:.60}")
+    require_kind(path, (str, PathLike), "to_onnx takes a path")
     parts: list[Any] = [part for part in parts_of(model, "to_onnx") if not isinstance(part, Dropout)]
-    widths = [width for width in map(_width, parts) if width]
+    widths = [part.n_out for part in parts if hasattr(part, "n_out")]
     if not widths:
         raise ValueError(f"to_onnx needs a layer, and {model!r} has none")
-    for part in parts:
-        if isinstance(part, Layer):
-            layer_arrays(part, "to_onnx")
     onnx = library("onnx", "to_onnx", "onnx")
-    graph = _Graph(onnx.helper, onnx.numpy_helper)
-    write, x = _Writer(graph), "x"
+    helper, double = onnx.helper, onnx.TensorProto.DOUBLE
+    graph = _Graph(helper, onnx.numpy_helper)
+    ops, y = _OnnxOperations(graph), _Tensor(graph, "x")
+    for part in parts:
+        y = _written(ops, part, y)
+    graph.nodes.append(helper.make_node("Identity", [y.name], ["y"]))
     tokens = isinstance(parts[0], (Embedding, GPT))
     sequence = tokens or any(isinstance(part, (CausalSelfAttention, TransformerBlock)) for part in parts)
-    for part in parts:
-        x = write(part, x, sequence)
-    graph.nodes.append(onnx.helper.make_node("Identity", [x], ["y"]))
-    double, whole_number = onnx.TensorProto.DOUBLE, onnx.TensorProto.INT64
-    first = next(part.n_in for part in parts if hasattr(part, "n_in")) if not tokens else 0
     shape = ["N", "T"] if sequence else ["N"]
-    ends = [
-        onnx.helper.make_tensor_value_info(
-            "x", whole_number if tokens else double, shape if tokens else [*shape, first]
-        ),
-        onnx.helper.make_tensor_value_info("y", double, [*shape, widths[-1]]),
-    ]
-    whole = onnx.helper.make_graph(graph.nodes, "model", ends[:1], ends[1:], graph.constants)
-    made = onnx.helper.make_model(
-        whole, producer_name="scalar-autograd", opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    if tokens:
+        given = helper.make_tensor_value_info("x", onnx.TensorProto.INT64, shape)
+    else:
+        first = next(part.n_in for part in parts if hasattr(part, "n_in"))
+        given = helper.make_tensor_value_info("x", double, [*shape, first])
+    found = helper.make_tensor_value_info("y", double, [*shape, widths[-1]])
+    whole = helper.make_graph(graph.nodes, "model", [given], [found], graph.constants)
+    made = helper.make_model(
+        whole, producer_name="scalar-autograd", opset_imports=[helper.make_opsetid("", 17)], ir_version=8
     )
     onnx.checker.check_model(made)
     write_bytes(path, made.SerializeToString())
-
-
-def _width(part: Any) -> int:
-    """How many numbers a part gives for a vector or a token; 0 if that is as many as it gets."""
-    return int(getattr(part, "n_out", 0))

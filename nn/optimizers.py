@@ -1,4 +1,4 @@
-"""Gradient descent: how parameters follow their gradients."""
+"""The optimizers of gradient descent, and clipping of gradients."""
 
 from __future__ import annotations
 
@@ -16,68 +16,53 @@ from .arguments import (
     Described,
     require_flag,
     require_fraction,
+    require_kind,
     require_number,
     require_positive,
     require_state,
 )
 
 __all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "RMSprop",
-    "clip_grad_norm_",
-    "clip_grad_value_",
+    "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_",
     "gradient_norm",
-]
+]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
 class Optimizer(Described, ABC):
-    """The base class of the optimizers: which parameters, and how fast.
+    """The base class of the optimizers: parameters and a learning rate.
 
-    A subclass says in `update` how numbers and gradients become new numbers, on arrays; what it remembers
-    of each parameter between steps it keeps with `memory`.
+    A subclass implements `update` on arrays, and keeps its state between steps with `memory`.
 
     Parameters
     ----------
-    parameters : the `Value`s to update, leaves all of them, such as ``model.parameters()``. While one is
-        frozen (see `Value.requires_grad_`), it is passed by.
+    parameters : the leaf `Value`s to update, such as ``model.parameters()``; frozen ones (see
+        `Value.requires_grad_`) are skipped.
     lr : the learning rate η, at least 0; it may be set between steps.
 
     Raises
     ------
-    TypeError : if `parameters` is not a list of `Value`s, or lr not a number.
-    ValueError : if there are no parameters, one occurs twice or was computed, or lr is negative or not
-        finite.
+    TypeError, ValueError : if an argument, of a subclass too, is not as described; if there are no
+        parameters, or one occurs twice.
     """
 
     def __init__(self, parameters: Iterable[Value], lr: float) -> None:
-        if not isinstance(parameters, Iterable):
-            raise TypeError(
-                f"{type(self).__name__} takes a list of Values to update, such as model.parameters(), "
-                f"got {type(parameters).__name__}: {parameters!r:.60}"
-            )
+        name = type(self).__name__
+        expected = f"{name} takes a list of Values to update, such as model.parameters()"
+        require_kind(parameters, Iterable, expected)
         self.parameters = list(parameters)
         self.lr = lr
         self._memory: dict[str, Array] = {}
         if not self.parameters:
-            raise ValueError(f"{type(self).__name__} needs at least one parameter, got none")
+            raise ValueError(f"{name} needs at least one parameter, got none")
         for parameter in self.parameters:
-            if not isinstance(parameter, Value):
-                raise TypeError(
-                    f"{type(self).__name__} updates Values, got {type(parameter).__name__}: {parameter!r:.60}"
-                )
+            require_kind(parameter, Value, f"{name} updates Values")
             if parameter.op:
-                raise ValueError(
-                    f"{type(self).__name__} updates leaves, and {parameter!r} was computed by {parameter.op}"
-                )
+                raise ValueError(f"{name} updates leaves, and {parameter!r} was computed by {parameter.op}")
         if len(set(self.parameters)) < len(self.parameters):
-            raise ValueError(f"{type(self).__name__} was given the same parameter twice")
+            raise ValueError(f"{name} was given the same parameter twice")
 
     @property
     def lr(self) -> float:
@@ -92,27 +77,26 @@ class Optimizer(Described, ABC):
         """The new numbers of the n parameters with the indices `at`, given the old and the gradients (n,)."""
 
     def memory(self, name: str, start: float = 0.0) -> Array:
-        """An array (P,) that is kept from step to step: one number for each parameter, `start` at first."""
+        """A state of each parameter, (P,), kept between steps and `start` at first."""
         return self._memory.setdefault(name, np.full(len(self.parameters), start))
 
     def count(self, at: Indices) -> Array:
-        """How many steps the parameters with the indices `at` have made, this one included."""
+        """The number of steps of the parameters `at`, this one included: (n,)."""
         steps = self.memory("steps")
         steps[at] += 1.0
         return steps[at]
 
     def state_dict(self) -> dict[str, Any]:
-        """Its kind, its learning rate and what it remembers: what `load_state_dict` puts back."""
+        """The kind, the learning rate and the memory: what `load_state_dict` restores."""
         memory = {name: array.copy() for name, array in self._memory.items()}
         return {"kind": type(self).__name__, "lr": self.lr, "memory": memory}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another optimizer of this kind, or on any error change nothing.
+        """Restore the `state_dict` of an optimizer of this kind; on an error nothing changes.
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, is of another kind of optimizer, or of another number
-            of parameters.
+        TypeError, ValueError : if `state` is no such state, or has another number of parameters.
 
         Examples
         --------
@@ -135,7 +119,7 @@ class Optimizer(Described, ABC):
         self.lr, self._memory = lr, memory
 
     def step(self) -> None:
-        """Update every parameter that has a gradient and is not frozen, all from the same gradients."""
+        """Update every parameter that has a gradient and is not frozen."""
         at = [i for i, parameter in enumerate(self.parameters) if _follows(parameter)]
         reached = [self.parameters[i] for i in at]
         data = np.array([parameter.data for parameter in reached])
@@ -154,21 +138,16 @@ class Optimizer(Described, ABC):
 class SGD(Optimizer):
     """Gradient descent w ← w − η g; with momentum w ← w − η v, where v ← μ v + (1 − τ) g.
 
-    Whether it is stochastic is a matter of what the gradient was taken of: of one example, of a batch or
-    of all (see `fit`). The velocity v starts as the first gradient; weight decay λ adds λ w to g; with
-    `nesterov` the step is along g + μ v.
+    It is stochastic if the gradient is that of one example or a batch (see `fit`). The velocity v starts as
+    the first gradient; weight decay λ adds λ w to g; with `nesterov` the step is along g + μ v.
 
     Parameters
     ----------
     parameters, lr : as for `Optimizer`.
     momentum : μ, at least 0; useful below 1.
-    dampening : τ, which takes away from the gradient's share in v.
-    nesterov : whether to look ahead along the velocity; needs momentum and no dampening.
+    dampening : τ.
+    nesterov : whether to use Nesterov's momentum; needs momentum above 0 and no dampening.
     weight_decay : λ, at least 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: `torch.optim.SGD`; Polyak 1964 for momentum; Sutskever et al. 2013, "On the importance of
     initialization and momentum in deep learning", for the form of Nesterov's method.
@@ -221,7 +200,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Each parameter has a rate of its own, which falls with its gradients: w ← w − ηₜ g / (√s + ε).
+    """A learning rate per parameter that falls as gradients accumulate: w ← w − ηₜ g / (√s + ε).
 
     s ← s + g² sums the squares of all gradients so far, and ηₜ = η / (1 + (t − 1) κ) at step t.
 
@@ -232,10 +211,6 @@ class Adagrad(Optimizer):
     weight_decay : λ, at least 0; λ w is added to g.
     initial_accumulator_value : s at first, at least 0.
     eps : ε, at least 0, against division by 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods for online learning and stochastic
     optimization"; `torch.optim.Adagrad`.
@@ -280,21 +255,17 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """The gradient over the root of a running mean of its square: w ← w − η g / (√s + ε).
 
-    s ← α s + (1 − α) g². If `centered`, the square of a running mean of g is taken from s, which leaves
-    its variance; with momentum the step is η v, where v ← μ v + g / (√s + ε).
+    s ← α s + (1 − α) g². If `centered`, s is the variance: the square of a running mean of g is subtracted.
+    With momentum the step is η v, where v ← μ v + g / (√s + ε).
 
     Parameters
     ----------
     parameters, lr : as for `Optimizer`.
-    alpha : α, from 0 to 1: how long s remembers.
+    alpha : α, from 0 to 1.
     eps : ε, at least 0, against division by 0.
     weight_decay : λ, at least 0; λ w is added to g.
     momentum : μ, at least 0.
     centered : whether to divide by the standard deviation.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: Tieleman and Hinton 2012, "Neural networks for machine learning", lecture 6.5; Graves 2013,
     "Generating sequences with recurrent neural networks", eq. 38 to 45, for `centered`;
@@ -348,10 +319,10 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """A running mean of the gradient over the root of one of its square: w ← w − η m̂ / (√ŝ + ε).
+    """Running means of the gradient and of its square: w ← w − η m̂ / (√ŝ + ε).
 
-    m ← β₁ m + (1 − β₁) g and s ← β₂ s + (1 − β₂) g² begin at 0; m̂ = m / (1 − β₁ᵗ) and
-    ŝ = s / (1 − β₂ᵗ) make up for that at step t.
+    m ← β₁ m + (1 − β₁) g and s ← β₂ s + (1 − β₂) g² start at 0; m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ)
+    correct that bias at step t.
 
     Parameters
     ----------
@@ -360,10 +331,6 @@ class Adam(Optimizer):
     eps : ε, at least 0, against division by 0.
     weight_decay : λ, at least 0; λ w is added to g.
     amsgrad : whether ŝ is the largest so far.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1; Reddi, Kale and
     Kumar 2018, "On the convergence of Adam and beyond", for `amsgrad`; `torch.optim.Adam`.
@@ -405,7 +372,7 @@ class Adam(Optimizer):
         return self.adapted(data, gradient + self.weight_decay * data, at)
 
     def adapted(self, data: Array, gradient: Array, at: Indices) -> Array:
-        """The new numbers, without weight decay."""
+        """`update` without weight decay."""
         beta1, beta2 = self.betas
         steps = self.count(at)
         means, squares = self.memory("means"), self.memory("squares")
@@ -428,10 +395,6 @@ class AdamW(Adam):
     ----------
     parameters, lr, betas, eps, amsgrad : as for `Adam`.
     weight_decay : λ, at least 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2;
     `torch.optim.AdamW`.
@@ -464,7 +427,7 @@ class AdamW(Adam):
 
 
 def _follows(parameter: Value) -> bool:
-    """Whether it has a gradient to follow. One that was frozen may have one of before."""
+    """Whether a parameter has a gradient and is not frozen."""
     return bool(parameter.requires_grad and parameter.reached)
 
 
@@ -475,11 +438,11 @@ def _lerp(start: Array, end: Array, weight: float) -> Array:
     return end - (end - start) * (1.0 - weight)
 
 
-# --- gradients that are too large --------------------------------------------------------------------
+# --- clipping ---------------------------------------------------------------------------------------
 
 
 def gradient_norm(parameters: Iterable[Value]) -> float:
-    """The length ‖g‖₂ of the gradient, of all the parameters together; a frozen one has none.
+    """The norm ‖g‖₂ of the gradient over all parameters that are not frozen.
 
     Examples
     --------
@@ -494,19 +457,18 @@ def gradient_norm(parameters: Iterable[Value]) -> float:
 
 
 def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
-    """Shorten the gradient to `max_norm` if it is longer; its direction stays.
+    """Scale the gradient over all parameters down to the norm `max_norm`, if it is longer.
 
-    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)), over all the parameters together: if one of them is nan, all
-    are.
+    g ← g · min(1, max_norm / (‖g‖₂ + 10⁻⁶)). If one gradient is nan, all become nan.
 
     Parameters
     ----------
-    parameters : `Value`s; those that are frozen or have no gradient are left out.
+    parameters : `Value`s; frozen ones, and those without a gradient, are skipped.
     max_norm : above 0.
 
     Returns
     -------
-    ‖g‖₂ before.
+    ‖g‖₂ before clipping.
 
     Raises
     ------
@@ -536,11 +498,11 @@ def clip_grad_norm_(parameters: Iterable[Value], max_norm: float) -> float:
 
 
 def clip_grad_value_(parameters: Iterable[Value], clip_value: float) -> None:
-    """Bring each ∂L/∂w into [−clip_value, clip_value].
+    """Clamp each ∂L/∂w to [−clip_value, clip_value].
 
     Parameters
     ----------
-    parameters : `Value`s; those that are frozen or have no gradient are left out.
+    parameters : `Value`s; frozen ones, and those without a gradient, are skipped.
     clip_value : above 0.
 
     Raises

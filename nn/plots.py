@@ -1,9 +1,8 @@
 """Plots of trainings: curves, paths on a loss surface, small multiples, boundaries; with the extra `plots`.
 
-Every function returns a matplotlib Figure in one style. Colours are those of `autograd.PALETTE`: they can be
-told apart by colour-blind readers, and are never the only difference: lines differ in their dashes too,
-points in their markers. As in all drawings, blue is above 0, orange below. Without matplotlib each raises a
-`MissingExtraError`.
+Each is a matplotlib Figure in one style, with the colours of `autograd.PALETTE`, which colour-blind readers
+tell apart. Lines differ in their dashes too, points in their markers. Blue is above 0, orange below. Without
+matplotlib each function raises a `MissingExtraError`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from autograd import PALETTE, MissingExtraError, write_bytes
 
 __all__ = [
     "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "by_epoch", "canvas", "curves",
-    "multiples", "picture", "require_matplotlib", "save", "styled", "walks", "whole_epochs",
+    "multiples", "picture", "require_matplotlib", "save", "styled", "walks",
 ]  # fmt: skip
 
 Array = npt.NDArray[np.float64]
@@ -36,9 +35,10 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    **dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PALETTE["paper"]),
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color"), PALETTE["ink"]),
-    "ytick.color": PALETTE["ink"],
+    **dict.fromkeys(["figure.facecolor", "savefig.facecolor", "axes.facecolor"], PALETTE["paper"]),
+    **dict.fromkeys(
+        ["text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"], PALETTE["ink"]
+    ),
     "grid.color": PALETTE["grid"],
     "axes.axisbelow": True,
     "lines.linewidth": 1.8,
@@ -53,18 +53,13 @@ CLASSES = {-1: (PALETTE["negative line strong"], "^"), 1: (PALETTE["positive lin
 SIDES = [PALETTE.tint(score, share) for score, share in ((-1, 0.6), (-1, 0.0), (1, 0.0), (1, 0.6))]
 EDGES = {0.0: (1.8, "-"), -1.0: (0.8, "--"), 1.0: (0.8, "--")}  # width and dashes by score
 SMALL = 9  # the smallest text, in points
-FAR = 1.6  # a walk that overshoots by more than this many times its way to the least loss is cut off
-FEW = 12  # a line of fewer numbers has a marker at each: without one, a single number is not seen
+FAR = 1.6  # a walk is cut off beyond this many times the distance from its start to the least loss
+FEW = 12  # a line of fewer numbers has a marker at each: without one, a single number is invisible
 CROWD = 200  # a line of more numbers is thin, without dashes, and drawn below the others
 
 
 def require_matplotlib() -> None:
-    """Nothing, if there is a matplotlib.
-
-    Raises
-    ------
-    MissingExtraError : if there is none; it says what to install.
-    """
+    """Raise a `MissingExtraError`, which says what to install, if there is no matplotlib."""
     try:
         import matplotlib.figure  # noqa: F401  # only whether it is there
     except ImportError:
@@ -73,7 +68,7 @@ def require_matplotlib() -> None:
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Within it, figures are drawn and saved in the style of all charts."""
+    """A context in which figures are drawn and saved in the style of all charts."""
     require_matplotlib()
     import matplotlib
 
@@ -85,7 +80,7 @@ def styled() -> Iterator[None]:
 
 @contextmanager
 def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
-    """An empty figure of that size in inches, to draw on within the style of all charts."""
+    """An empty figure of this size in inches, in the style of all charts."""
     with styled():
         from matplotlib.figure import Figure
 
@@ -93,7 +88,7 @@ def canvas(height: float, width: float = WIDTH) -> Iterator[Any]:
 
 
 def picture(figure: Any, format: str = "svg", dpi: float = 150.0) -> bytes:
-    """A figure as a file of that format; as SVG or PNG the same bytes for the same figure."""
+    """The content of a file of that format; for SVG and PNG the same bytes for the same figure."""
     unstamped = {"svg": {"Date": None}, "png": {"Software": None}}
     file = io.BytesIO()
     with styled():
@@ -102,7 +97,7 @@ def picture(figure: Any, format: str = "svg", dpi: float = 150.0) -> bytes:
 
 
 def save(figure: Any, path: str | PathLike[str]) -> None:
-    """Write a figure, as what the suffix of the path says: svg, png, pdf; without a suffix as PNG.
+    """Write a figure in the format that the suffix names: svg, png, pdf; without a suffix PNG.
 
     Raises
     ------
@@ -125,10 +120,12 @@ def save(figure: Any, path: str | PathLike[str]) -> None:
 
 
 def by_epoch(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
-    """Charts one below the other: for each panel by its name the lines by theirs, a number for each epoch.
+    """Charts one below the other: by the name of each panel, its lines by name, with a number for each epoch.
 
-    A panel whose numbers are above 0 and far apart is logarithmic; a line without numbers is left out.
+    A panel is logarithmic if its numbers are above 0 and far apart. A line without numbers is left out.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with canvas(1.0 + 2.8 * len(panels), width=7.0) as figure:
         figure.set_layout_engine("constrained")
         for axes, (name, lines) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items()):
@@ -141,44 +138,35 @@ def by_epoch(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
             if min(shown) > 0.0 and max(shown) > 100.0 * min(shown):
                 axes.set_yscale("log")
             axes.set_ylabel(name)
-            whole_epochs(axes)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if all(lines.values()):
                 axes.legend()
         axes.set_xlabel("epoch")
-        figure._repr_png_ = lambda: picture(
-            figure, "png", 96
-        )  # only pyplot's show in a notebook by themselves
+        # Without pyplot a notebook shows no figure by itself.
+        figure._repr_png_ = lambda: picture(figure, "png", 96)
         return figure
 
 
-def whole_epochs(axes: Any) -> None:
-    """Label whole numbers only on the horizontal axis."""
-    from matplotlib.ticker import MaxNLocator
+def _grid(
+    figure: Any, rows: int, columns: int, room: tuple[float, float], shared: bool = True, **spacing: float
+) -> Any:
+    """Axes in rows and columns, with room above and below them in inches, and the spacing of matplotlib.
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _grid(figure: Any, rows: int, columns: int, above: float, below: float, **options: Any) -> Any:
-    """Axes in rows and columns, with room above and below them, in inches.
-
-    Laid out by hand: what lays out by itself draws each of many axes several times.
+    A layout engine would draw each of many axes several times.
     """
-    height = figure.get_figheight()
-    left, wspace, hspace = (options.pop(name) for name in ("left", "wspace", "hspace"))
-    figure.subplots_adjust(
-        left=left, right=0.99, bottom=below / height, top=1.0 - above / height, wspace=wspace, hspace=hspace
-    )
-    return figure.subplots(rows, columns, squeeze=False, **options)
+    above, below = (inches / figure.get_figheight() for inches in room)
+    figure.subplots_adjust(right=0.99, bottom=below, top=1.0 - above, **spacing)
+    return figure.subplots(rows, columns, squeeze=False, sharex=shared and rows > 1, sharey=shared)
 
 
 def _legend(figure: Any, axes: Any, **options: Any) -> None:
-    """What the lines of some axes mean, at the foot of the figure."""
+    """The legend of some axes at the foot of the figure."""
     figure.legend(*axes.get_legend_handles_labels(), loc="lower center", **options)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart of a row: lines by name, each of (x, y), and what the axes say."""
+    """One chart of a row: its lines (x, y) by name, and the text at its axes."""
 
     title: str
     xlabel: str
@@ -189,9 +177,7 @@ class Panel:
 def curves(panels: Sequence[Panel], ylabel: str, yscale: str = "log", floor: float | None = None) -> Any:
     """Charts side by side on one vertical axis, with one legend below; nothing below `floor` is shown."""
     with canvas(4.0) as figure:
-        (row,) = _grid(
-            figure, 1, len(panels), above=0.35, below=0.9, left=0.09, wspace=0.05, hspace=0.0, sharey=True
-        )
+        (row,) = _grid(figure, 1, len(panels), (0.35, 0.9), left=0.09, wspace=0.05)
         for axes, panel in zip(row, panels):
             for number, (name, (x, y)) in enumerate(panel.lines.items()):
                 colour, dash, marker = PALETTE.series(number)
@@ -212,12 +198,12 @@ def curves(panels: Sequence[Panel], ylabel: str, yscale: str = "log", floor: flo
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """The way of a training through the plane of its two parameters.
+    """The path of a training in the plane of its two parameters.
 
     Attributes
     ----------
     title : of its panel.
-    points : (U + 1, 2), the start and where each of the U updates led.
+    points : (U + 1, 2), the start and the parameters after each of U updates.
     """
 
     title: str
@@ -227,14 +213,14 @@ class Walk:
 def walks(
     loss: Callable[[Array, Array], Array], ways: Sequence[Walk], least: Array, names: tuple[str, str]
 ) -> Any:
-    """Each walk on a panel of its own, upon the level curves of the loss, which are the same on all.
+    """A panel for each walk, on the level curves of the loss, with the same axes.
 
     Parameters
     ----------
     loss : of arrays of both parameters.
-    ways : the walks; what leaves the picture is cut off.
-    least : where the loss is least, marked with a cross.
-    names : of the parameters, for the axes.
+    ways : the walks, cut off where they leave the panel.
+    least : (2,), where the loss is least, marked with a cross.
+    names : of the parameters.
     """
     rows = -(-len(ways) // 3)
     starts = np.array([way.points[0] for way in ways])
@@ -249,22 +235,15 @@ def walks(
     bottom = float(loss(least[0], least[1]))
     steps = bottom + (float(heights.max()) - bottom) * np.geomspace(1e-4, 1.0, 13)
     with canvas(2.9 * rows + 1.0) as figure:
-        grid = _grid(
-            figure, rows, 3, above=0.35, below=0.9, left=0.08, wspace=0.05, hspace=0.16,
-            sharex=True, sharey=True,
-        )  # fmt: skip
+        grid = _grid(figure, rows, 3, (0.35, 0.9), left=0.08, wspace=0.05, hspace=0.16)
         for axes, way in zip(grid.flat, ways):
             axes.grid(False)
             axes.contourf(across, up, heights, levels=[bottom, *steps], cmap="Greys", alpha=0.5)
             axes.contour(across, up, heights, levels=steps, colors=PALETTE["line"], linewidths=0.5)
             axes.plot(
-                *way.points.T,
-                color=PALETTE.series(0)[0],
-                linewidth=1.1,
-                marker="o",
-                markersize=2.2,
+                *way.points.T, color=PALETTE.series(0)[0], linewidth=1.1, marker="o", markersize=2.2,
                 label="each update",
-            )
+            )  # fmt: skip
             axes.plot(*way.points[0], "s", color=PALETTE.series(1)[0], markersize=8, label="start")
             axes.plot(
                 *least, "X", color=PALETTE.series(2)[0], markeredgecolor=PALETTE["paper"], markersize=11,
@@ -286,21 +265,18 @@ def multiples(
     goal: float,
     ceiling: float,
 ) -> Any:
-    """A grid of loss curves, all on the same axes, each with a verdict above it.
+    """A grid of loss curves with the same axes, each with a verdict above it.
 
     Parameters
     ----------
-    rows : by name, the curves of a row with their verdicts.
+    rows : by name of the row, its curves with their verdicts.
     columns : the names of the columns.
     looks : the colour and the mark of each verdict.
-    goal : a loss that is drawn as a dashed line.
-    ceiling : the loss where the axes end; a curve that stays above it ends there, with a triangle.
+    goal : the loss of a dashed line.
+    ceiling : the loss at the top; a curve that stays above it ends there, with a triangle.
     """
     with canvas(1.65 * len(rows) + 0.9) as figure:
-        grid = _grid(
-            figure, len(rows), len(columns), above=0.6, below=0.55, left=0.1, wspace=0.09, hspace=0.32,
-            sharex=True, sharey=True,
-        )  # fmt: skip
+        grid = _grid(figure, len(rows), len(columns), (0.6, 0.55), left=0.1, wspace=0.09, hspace=0.32)
         grid[0, 0].set_yscale("log")
         for line, (name, row) in zip(grid, rows.items()):
             line[0].set_ylabel(f"{name}\nloss")
@@ -333,7 +309,7 @@ def _draw_judged(axes: Any, losses: Array, colour: str, ceiling: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """What a classifier of points in the plane says on a grid, and the points it learns from."""
+    """A grid in the plane, and the points that a classifier learns from."""
 
     x: Array  # (G,)
     y: Array  # (G',)
@@ -346,7 +322,7 @@ class Field:
 
 
 def _draw_boundary(axes: Any, field: Field, scores: Array, title: str, size: float) -> None:
-    """The two sides of a score in two colours, the margin between −1 and 1 lighter, the boundary black."""
+    """The two sides of a score in two colours, lighter between −1 and 1, with a black boundary."""
     heights = scores.reshape(len(field.y), len(field.x))
     axes.grid(False)
     axes.contourf(field.x, field.y, heights, levels=[-1.0, 0.0, 1.0], extend="both", colors=SIDES)
@@ -369,10 +345,10 @@ def _draw_boundary(axes: Any, field: Field, scores: Array, title: str, size: flo
 
 
 def boundaries(field: Field, frames: Mapping[str, Array]) -> Any:
-    """The decision boundary at several moments: by title, the scores at the points of the grid."""
+    """The decision boundary at several moments, from the scores (G' · G,) on the grid by title."""
     rows = -(-len(frames) // 3)
     with canvas(2.2 * rows + 0.7) as figure:
-        grid = _grid(figure, rows, 3, above=0.3, below=0.4, left=0.01, wspace=0.04, hspace=0.16)
+        grid = _grid(figure, rows, 3, (0.3, 0.4), shared=False, left=0.01, wspace=0.04, hspace=0.16)
         for axes, (title, scores) in zip(grid.flat, frames.items()):
             _draw_boundary(axes, field, scores, title, size=20)
         _legend(figure, grid[0, 0], ncols=2, markerscale=1.5)
@@ -380,7 +356,7 @@ def boundaries(field: Field, frames: Mapping[str, Array]) -> Any:
 
 
 def boundary(field: Field, scores: Array) -> Any:
-    """The decision boundary at one moment, without a frame: a picture of a film."""
+    """The decision boundary at one moment, without a frame: one picture of a film."""
     with canvas(4.4, width=6.6) as figure:
         _draw_boundary(figure.add_axes((0.01, 0.01, 0.98, 0.98)), field, scores, "", size=34)
         return figure

@@ -1,4 +1,4 @@
-"""A progress bar for `fit`, where somebody looks."""
+"""The progress bar of `fit`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(epochs: int, history: History, wanted: bool) -> Iterator[Callable[[], None]]:
-    """What to call after each epoch: a bar if tqdm is installed and somebody looks, otherwise nothing."""
+    """A function to call after each epoch. It draws with tqdm, if installed, in a terminal or a notebook."""
     tqdm: Any = None
     if wanted and (_in_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
         with suppress(ImportError):

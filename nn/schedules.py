@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate changes from epoch to epoch, or from update to update."""
+"""Learning rate schedules, by epoch or by update."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from .arguments import (
     require_column,
     require_count,
     require_fraction,
+    require_kind,
     require_number,
+    require_option,
     require_positive,
     require_state,
 )
@@ -23,37 +25,29 @@ if TYPE_CHECKING:
     from .history import History
 
 __all__ = [
-    "CosineAnnealingLR",
-    "ExponentialLR",
-    "LambdaLR",
-    "LinearLR",
-    "LinearWarmup",
-    "MultiStepLR",
-    "ReduceLROnPlateau",
-    "Schedule",
-    "StepLR",
-]
+    "CosineAnnealingLR", "ExponentialLR", "LambdaLR", "LinearLR", "LinearWarmup", "MultiStepLR",
+    "ReduceLROnPlateau", "Schedule", "StepLR",
+]  # fmt: skip
 
 
 class Schedule(Described, ABC):
-    """The base class of the schedules: it sets the learning rate of an optimizer, by a formula in t.
+    """The base class of the schedules: sets the learning rate η of an optimizer by a formula in the epoch t.
 
-    A subclass gives that formula in `rate`. The rate of epoch 0 is set at once, and that of the next one by
-    each `step`, which `fit` makes after every epoch: several trainings in a row go on where the one before
-    ended.
+    A subclass implements the formula as `rate`. The constructor sets the rate of epoch 0, and each `step` the
+    next one; `fit` makes a step after every epoch, so a further `fit` continues the schedule.
 
     Parameters
     ----------
-    optimizer : an `Optimizer`; its learning rate is η₀ in the formulas.
+    optimizer : an `Optimizer`; η₀ is its learning rate.
 
     Attributes
     ----------
     base_lr : η₀.
-    last_epoch : t, the number of steps so far.
+    last_epoch : t, the steps so far.
 
     Raises
     ------
-    TypeError : if `optimizer` is not one.
+    TypeError, ValueError : if an argument, of a subclass too, is not as described.
 
     Examples
     --------
@@ -70,11 +64,8 @@ class Schedule(Described, ABC):
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"{type(self).__name__} sets the learning rate of an Optimizer, "
-                f"got {type(optimizer).__name__}: {optimizer!r:.60}"
-            )
+        expected = f"{type(self).__name__} sets the learning rate of an Optimizer"
+        require_kind(optimizer, Optimizer, expected)
         self.optimizer = optimizer
         self.base_lr = optimizer.lr
         self.last_epoch = 0
@@ -90,19 +81,19 @@ class Schedule(Described, ABC):
         self.optimizer.lr = self.rate(self.last_epoch)
 
     def follow(self, history: History, epoch: int) -> None:
-        """The step that `fit` makes after an epoch, its number in the history counted from 1."""
+        """The step that `fit` makes after an epoch of the history, counted from 1."""
         self.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Its kind, and what `load_state_dict` puts back."""
+        """The kind, η₀ and t: what `load_state_dict` restores."""
         return {"kind": type(self).__name__, "base_lr": self.base_lr, "last_epoch": self.last_epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from the `state_dict` of another schedule of this kind, or on any error change nothing.
+        """Restore the `state_dict` of a schedule of this kind; on an error nothing changes.
 
         Raises
         ------
-        TypeError, ValueError : if `state` is not one, or is of another kind.
+        TypeError, ValueError : if `state` is no such state.
         """
         require_state(self, state, **dict.fromkeys({*self.state_dict()} - {"kind", "then"}, object))
         before, lr = dict(vars(self)), self.optimizer.lr
@@ -122,17 +113,13 @@ class Schedule(Described, ABC):
 
 
 class StepLR(Schedule):
-    """η = η₀ γ^⌊t / step_size⌋: less by the factor γ every `step_size` epochs.
+    """η = η₀ γ^⌊t / step_size⌋: a factor γ every `step_size` epochs.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
     step_size : in epochs, at least 1.
     gamma : γ, above 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: `torch.optim.lr_scheduler.StepLR`.
 
@@ -155,17 +142,13 @@ class StepLR(Schedule):
 
 
 class MultiStepLR(Schedule):
-    """η = η₀ γᵏ, where k is how many of the milestones are reached: mᵢ ≤ t.
+    """η = η₀ γᵏ, where k is the number of milestones mᵢ ≤ t.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
-    milestones : in epochs, each at least 0, in any order; one that is given twice counts twice.
+    milestones : epochs, each at least 0, in any order; a repeated one counts twice.
     gamma : γ, above 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: `torch.optim.lr_scheduler.MultiStepLR`.
 
@@ -179,10 +162,7 @@ class MultiStepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
-        if not isinstance(milestones, Iterable):
-            raise TypeError(
-                f"milestones must be a list of epochs, got {type(milestones).__name__}: {milestones!r:.60}"
-            )
+        require_kind(milestones, Iterable, "milestones must be a list of epochs")
         self.milestones = sorted(require_count("a milestone", each, least=0) for each in milestones)
         self.gamma = require_positive("gamma", gamma)
         super().__init__(optimizer)
@@ -192,17 +172,16 @@ class MultiStepLR(Schedule):
 
 
 class LambdaLR(Schedule):
-    """η = η₀ f(t), with a function of one's own.
+    """η = η₀ f(t), with a function of your own.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
-    lr_lambda : f, a function of the epoch, counted from 0. A checkpoint does not hold it.
+    lr_lambda : f, a function of the epoch from 0 on; not kept in checkpoints.
 
     Raises
     ------
-    TypeError : if it is not a function.
-    TypeError, ValueError : when a rate is set, if it is not a finite number from 0 on.
+    TypeError, ValueError : if f is no function, or gives anything but finite numbers from 0 on.
 
     Source: `torch.optim.lr_scheduler.LambdaLR`.
 
@@ -216,11 +195,7 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        if not callable(lr_lambda):
-            raise TypeError(
-                f"lr_lambda must be a function of the epoch, got {type(lr_lambda).__name__}: "
-                f"{lr_lambda!r:.60}"
-            )
+        require_kind(lr_lambda, Callable, "lr_lambda must be a function of the epoch")
         self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
@@ -235,10 +210,6 @@ class ExponentialLR(Schedule):
     ----------
     optimizer : as for `Schedule`.
     gamma : γ, above 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: `torch.optim.lr_scheduler.ExponentialLR`.
 
@@ -264,12 +235,8 @@ class CosineAnnealingLR(Schedule):
     Parameters
     ----------
     optimizer : as for `Schedule`.
-    T_max : in epochs, at least 1; from there on the rate rises again, as it fell.
+    T_max : in epochs, at least 1; afterwards the rate rises again, symmetrically.
     eta_min : η_min, at least 0.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5,
     without the restarts; `torch.optim.lr_scheduler.CosineAnnealingLR`.
@@ -294,17 +261,13 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """η = η₀ (f + (g − f) t / T) up to t = T, and η₀ g from there on: in a line from η₀ f to η₀ g.
+    """η = η₀ (f + (g − f) t / T) for t < T, then η₀ g: linear from η₀ f to η₀ g.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
     start_factor, end_factor : f and g, from 0 to 1.
     total_iters : T, in epochs, at least 1.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
 
     Source: `torch.optim.lr_scheduler.LinearLR`.
 
@@ -335,20 +298,14 @@ class LinearLR(Schedule):
 
 
 class LinearWarmup(Schedule):
-    """η = η₀ (f + (1 − f) t / T) for t < T: from the share f up to η₀ in T epochs.
-
-    From then on it is η₀, or what another schedule says.
+    """η = η₀ (f + (1 − f) t / T) for t < T: from η₀ f up to η₀; then η₀, or another schedule.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
     total_iters : T, in epochs, at least 1.
     start_factor : f, from 0 to 1.
-    then : a schedule of the same optimizer, which begins when the warm-up is over.
-
-    Raises
-    ------
-    TypeError, ValueError : if an argument is not as described.
+    then : a schedule of the same optimizer, which starts after the warm-up.
 
     Source: Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2;
     `torch.optim.lr_scheduler.LinearLR`.
@@ -373,8 +330,7 @@ class LinearWarmup(Schedule):
         self.total_iters = require_count("total_iters", total_iters)
         self.start_factor = require_fraction("start_factor", start_factor)
         if then is not None:
-            if not isinstance(then, Schedule):
-                raise TypeError(f"then must be a Schedule, got {type(then).__name__}: {then!r:.60}")
+            require_kind(then, Schedule, "then must be a Schedule")
             if isinstance(then, ReduceLROnPlateau):
                 raise TypeError("then must be a formula in the epoch, but ReduceLROnPlateau follows a metric")
             if then.optimizer is not optimizer:
@@ -406,30 +362,30 @@ class LinearWarmup(Schedule):
 
 
 class ReduceLROnPlateau(Schedule):
-    """η ← max(f η, η_min) when a number has not become better for more than `patience` epochs.
+    """η ← max(f η, η_min) when a metric has not improved for more than `patience` epochs.
 
-    Better than the best so far is, of the mode ``"min"``, less than best · (1 − threshold), or of the
-    `threshold_mode` ``"abs"`` less than best − threshold; of ``"max"`` more than best · (1 + threshold), or
-    best + threshold. A number that is nan is never better.
+    In the mode ``"min"`` an improvement is below best · (1 − threshold), or with the `threshold_mode`
+    ``"abs"`` below best − threshold; in ``"max"`` it is above best · (1 + threshold) or best + threshold. nan
+    is none.
 
     Parameters
     ----------
     optimizer : as for `Schedule`.
-    mode : ``"min"``, or ``"max"`` where more is better.
+    mode : ``"min"``, or ``"max"`` if larger is better.
     factor : f, from 0 to below 1.
     patience : in epochs, at least 0.
     threshold : at least 0.
     threshold_mode : ``"rel"`` or ``"abs"``.
-    cooldown : for how many epochs after a reduction none are counted as bad, at least 0.
+    cooldown : epochs after a reduction that do not count as bad, at least 0.
     min_lr : η_min, at least 0.
-    eps : a reduction by no more than this is not made, at least 0.
-    monitor : the column of `History.columns` that `fit` gives to `step`; by default ``"validation_loss"``, or
-        without validation data ``"loss"``.
+    eps : the least reduction that is made, at least 0.
+    monitor : the column of `History.columns` that `fit` passes to `step`; by default ``"validation_loss"``,
+        or ``"loss"`` without validation data.
 
     Attributes
     ----------
-    best : the best number so far; infinite before the first.
-    num_bad_epochs : how many were not better since.
+    best : the best metric so far; infinite at first.
+    num_bad_epochs : the epochs since then without an improvement.
 
     Raises
     ------
@@ -462,11 +418,8 @@ class ReduceLROnPlateau(Schedule):
         eps: float = 1e-8,
         monitor: str | None = None,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', got {mode!r:.60}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold_mode must be 'rel' or 'abs', got {threshold_mode!r:.60}")
-        self.mode, self.threshold_mode = mode, threshold_mode
+        self.mode = require_option("mode", mode, "min", "max")
+        self.threshold_mode = require_option("threshold_mode", threshold_mode, "rel", "abs")
         self.factor = require_fraction("factor", factor, below=True)
         self.patience = require_count("patience", patience, least=0)
         self.threshold = require_number("threshold", threshold, least=0.0)
@@ -479,11 +432,11 @@ class ReduceLROnPlateau(Schedule):
         super().__init__(optimizer)
 
     def rate(self, epoch: int) -> float:
-        """The rate as it is: that of another epoch depends on numbers to come."""
+        """The current rate: later ones depend on metrics to come."""
         return self.optimizer.lr
 
     def step(self, metrics: float | None = None) -> None:
-        """Set the learning rate of the next epoch, given the number that is watched."""
+        """Set the learning rate of the next epoch by the metric of this one."""
         if metrics is None:
             raise TypeError("ReduceLROnPlateau needs a number after each epoch: step(metrics)")
         number = float(metrics)
@@ -503,7 +456,7 @@ class ReduceLROnPlateau(Schedule):
     def _better(self, number: float) -> bool:
         sign = 1.0 if self.mode == "min" else -1.0
         bound = self.best
-        if math.isfinite(bound):  # it is not before the first number
+        if math.isfinite(bound):  # infinite before the first metric
             change = sign * self.threshold
             bound = bound * (1.0 - change) if self.threshold_mode == "rel" else bound - change
         return sign * number < sign * bound
@@ -512,8 +465,7 @@ class ReduceLROnPlateau(Schedule):
         self.step(history.watched(self.monitor, type(self).__name__)[epoch - 1])
 
     def state_dict(self) -> dict[str, Any]:
-        """Its kind, the learning rate, and what `load_state_dict` puts back besides."""
-        noted = {name: getattr(self, name) for name in _NOTED}
+        noted = {name: getattr(self, name) for name in ("best", "num_bad_epochs", "cooldown_counter")}
         return super().state_dict() | {"lr": self.optimizer.lr} | noted
 
     def _load(self, state: Mapping[str, Any]) -> None:
@@ -523,6 +475,3 @@ class ReduceLROnPlateau(Schedule):
         self.num_bad_epochs = require_count("num_bad_epochs", state["num_bad_epochs"], least=0)
         self.cooldown_counter = require_count("cooldown_counter", state["cooldown_counter"], least=0)
         self.optimizer.lr = state["lr"]
-
-
-_NOTED = ("best", "num_bad_epochs", "cooldown_counter")

@@ -1,7 +1,7 @@
-"""Checks of a JSON file before anything is built from it: an error names the place of the fault.
+"""Checks of JSON data, with errors that name the place of the fault.
 
-A check is a function ``check(given, place)``, which raises a `SchemaError` or does nothing. A place is a pair
-of the place around it and a name or an index, and written out only where it is needed.
+A check is a function ``check(given, place)`` that may raise a `SchemaError`. A place is a pair of the
+enclosing place and a name or an index; only errors write it out.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = [
 Place = tuple[Any, Any] | None
 Check = Callable[[Any, Place], None]
 
-DEEPEST = 50  # the deepest nesting of lists and objects
+DEEPEST = 50  # levels of nested lists and objects
 
 
 class SchemaError(ValueError):
-    """What is given is not what a schema says; the message names the place."""
+    """The data does not fit the schema; the message names the place."""
 
 
 def fail(place: Place, expected: str, given: Any) -> NoReturn:
@@ -46,7 +46,7 @@ def written(place: Place) -> str:
 
 
 def tree(given: Any) -> None:
-    """Only what JSON has, nowhere too deep, and only text that is text."""
+    """Only JSON's types, at most `DEEPEST` levels, and no broken text."""
     pending: list[tuple[Any, Place, int]] = [(given, None, 0)]
     while pending:
         each, place, depth = pending.pop()
@@ -70,7 +70,6 @@ def anything(given: Any, place: Place) -> None:
 
 
 def text(given: Any, place: Place) -> None:
-    """Text for people to read."""
     if not isinstance(given, str) or len(given) > 10_000:
         fail(place, "text of at most 10,000 characters", given)
 
@@ -133,7 +132,6 @@ def list_of(check: Check, least: int = 0) -> Check:
 
 
 def table_of(check: Check) -> Check:
-    """An object of any names."""
 
     def check_all(given: Any, place: Place) -> None:
         if not isinstance(given, dict):
@@ -147,7 +145,7 @@ def table_of(check: Check) -> Check:
 def record(
     required: Mapping[str, Check], more: Mapping[str, Check] = {}, others: Check | None = None
 ) -> Check:
-    """An object with all of `required`, what there is of `more`, and others if there is a check for them."""
+    """An object with all `required` members, optional ones in `more`, and others if there is a check."""
 
     def check_all(given: Any, place: Place) -> None:
         if not isinstance(given, dict):
@@ -171,7 +169,7 @@ _LARGEST = {"has_uint32": 1, "uinteger": 2**32 - 1, "pos": 624, "buffer_pos": 4}
 
 
 def generator(given: Any, place: Place) -> None:
-    """The state of a generator of numpy, as JSON: the same members and types as numpy's own."""
+    """The state of a numpy generator as JSON: numpy's own members and types."""
     record({"bit_generator": choice(*GENERATORS)}, others=anything)(given, place)
     kind: type[np.random.BitGenerator] = getattr(np.random, given["bit_generator"])
     _alike(kind(0).state, given, place)

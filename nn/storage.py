@@ -1,19 +1,18 @@
-"""`save` and `load`: a model, or a whole training, in one file of JSON.
+"""`save` and `load`: a model, or a whole training, in one JSON file.
 
 The file is an object with these members:
 
-- ``format`` : ``"scalar-autograd"``, and ``version`` : 1. A reader refuses versions above its own.
-- ``architecture`` : how to build the model, an object with its ``type`` (a class of `nn`) and the arguments
-  of its constructor, and ``lora``, the changes by `add_lora`; or null for a model of one's own, and then
-  ``why`` says what cannot be told.
-- ``parameters`` : the numbers by name, as in ``state_dict()``; 17 digits, so they come back to the last bit.
-- ``training`` : of a checkpoint, what `fit` needs to go on: the history, the optimizer's memory, where in
-  which epoch it stood, the states of the random generators, and ``callbacks``: for each its ``type``, the
-  last epoch that it was ``called`` after, and its ``state``, or null if it keeps none. Otherwise null.
-- ``digests`` : of each part a digest (BLAKE2b of 16 bytes of its JSON, names sorted, without spaces), so that
-  no damage goes unnoticed. A file without them, of an earlier time, is read too.
+- ``format`` : ``"scalar-autograd"``, and ``version`` : 1. A reader refuses later versions.
+- ``architecture`` : how to build the model: its ``type`` (a class of `nn`), the arguments of the constructor,
+  and ``lora``, the changes by `add_lora`. It is null for your own classes; ``why`` then gives the reason.
+- ``parameters`` : the numbers by name, as in ``state_dict()``, with 17 digits, which are exact.
+- ``training`` : null, or in a checkpoint what `fit` needs to resume: the history, the optimizer's memory, the
+  place in the epoch, the states of the random generators, and ``callbacks``: for each its ``type``, the last
+  epoch after which it was ``called``, and its ``state`` or null.
+- ``digests`` : a digest of each part (BLAKE2b of 16 bytes of its JSON, names sorted, without spaces), which
+  reveals damage. Older files have none.
 
-Whoever wrote a file, it is checked as a whole before anything is made of it.
+A file is checked as a whole before anything is built from it.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from typing import Any
 from autograd import write_text
 
 from .architectures import UnknownArchitecture, architecture, built, count_parameters, described
+from .arguments import require_kind
 from .module import Module
 from .schema import (
     DEEPEST,
@@ -58,19 +58,19 @@ LARGEST = 4_000_000_000  # the largest file, in bytes
 
 
 def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | None = None) -> None:
-    """Write the model to a file, whole or not at all; see the module for its format.
+    """Write the model to a file, completely or not at all; `nn.storage` describes the format.
 
     Parameters
     ----------
-    model : a `Module`. Of one of your own, or one with an activation of your own, only the numbers are
-        saved, and `load` needs a model to put them into.
-    path : where to; by custom it ends in ``.json``.
-    training : what `History.save` adds, for a checkpoint.
+    model : a `Module`. With a class or an activation of your own, only the numbers are saved, and `load`
+        needs a model to fill.
+    path : by custom it ends in ``.json``.
+    training : of a checkpoint, from `History.save`.
 
     Raises
     ------
     TypeError : if `model` is not a Module.
-    ValueError : if a parameter is not finite; it names it.
+    ValueError : if a parameter is not finite.
     OSError : if the file cannot be written.
 
     Examples
@@ -84,8 +84,7 @@ def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | No
     >>> again.state_dict() == model.state_dict()
     True
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"save takes a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "save takes a Module, such as an MLP")
     state = model.state_dict()
     for name, number in state.items():
         if not math.isfinite(number):
@@ -108,27 +107,25 @@ def save(model: Module, path: str | PathLike[str], training: dict[str, Any] | No
 
 
 def load(path: str | PathLike[str], model: Module | None = None) -> Module:
-    """The model that `save`, or a checkpoint, wrote.
+    """The model in a file of `save`, or in a checkpoint.
 
     Parameters
     ----------
     path : of the file.
-    model : one to put the numbers into, where the file cannot say how to build it, or to make sure that it is
-        this one; otherwise it is built.
+    model : a model to fill, which files of your own classes need; otherwise it is built.
 
     Returns
     -------
-    The model, ready to be used as after ``eval()``.
+    The model, as after ``eval()``.
 
     Raises
     ------
     OSError : if the file cannot be read.
     TypeError : if `model` is not a Module.
     ValueError : if the file is damaged, of another program or of a newer version; if it does not say how to
-        build the model; or if the numbers do not fit the model that is given, naming the parameters.
+        build the model; or if the numbers do not fit `model`; the error names the parameters.
     """
-    if model is not None and not isinstance(model, Module):
-        raise TypeError(f"load takes a Module to fill, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, (Module, type(None)), "load takes a Module to fill")
     content, name = _read(path), file_name(path)
     if model is None:
         if content["architecture"] is None:
@@ -149,7 +146,7 @@ def load(path: str | PathLike[str], model: Module | None = None) -> Module:
 
 
 def load_training(path: str | PathLike[str]) -> dict[str, Any]:
-    """What a checkpoint holds for `fit` to go on from.
+    """The training in a checkpoint, for `fit` to resume.
 
     Raises
     ------
@@ -171,7 +168,7 @@ def file_name(path: str | PathLike[str]) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of a file for a message: in one line, and nothing that a terminal obeys."""
+    """Text of a file for a message: on one line, without control characters."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
@@ -179,36 +176,32 @@ def printable(text: str) -> str:
 
 
 def _read(path: str | PathLike[str]) -> dict[str, Any]:
-    """What a file holds, checked as a whole."""
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"load takes a path, got {type(path).__name__}: {path!r:.60}")
+    """The checked content of a file."""
+    require_kind(path, (str, PathLike), "load takes a path")
     name = file_name(path)
     try:
         content = _parsed(_text(path))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{name} is not a file that save wrote: it has no format {FORMAT!r}")
+        version = content.get("version")
+        if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
+            raise ValueError(
+                f"{name} has version {version!r:.60} of the format, "
+                f"but this program reads up to {VERSION}: update it"
+            )
+        _check(content)
+        _check_digests(content)
     except UnicodeDecodeError:
         raise ValueError(f"{name} is not a file that save wrote: it is not text") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not a file that save wrote, or is cut short: {error}") from None
     except SchemaError as error:
         raise ValueError(f"{name} is damaged: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{name} is not a file that save wrote: it has no format {FORMAT!r}")
-    version = content.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version > VERSION:
-        raise ValueError(
-            f"{name} has version {version!r:.60} of the format, "
-            f"but this program reads up to {VERSION}: update it"
-        )
-    try:
-        _check(content)
-        _check_digests(content)
-    except SchemaError as error:
-        raise ValueError(f"{name} is damaged: {error}") from None
     return content
 
 
 def _text(path: str | PathLike[str]) -> str:
-    """The text of a file, which is a file and no larger than any model."""
+    """The text of a regular file that is not too large."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         raise OSError(errno.EINVAL, "a device, a pipe or a socket holds no model", os.fspath(path))
@@ -221,7 +214,7 @@ _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTAL
 
 
 def _parsed(text: str) -> Any:
-    """JSON in which no name occurs twice in an object, no number is too long and no list too deep."""
+    """JSON without repeated names, overlong numbers and too deep nesting."""
     if text.count("[") + text.count("{") > DEEPEST:  # a parser would overflow the stack
         depth = 0
         for found in _BRACKETS.finditer(text):
@@ -292,11 +285,11 @@ _content = record(
 
 
 def _check(content: dict[str, Any]) -> None:
-    """All that can be said of a file by itself: its members, and that they fit each other.
+    """Check the members of a file, and that they fit each other.
 
     Raises
     ------
-    SchemaError : if something is not as it has to be; it says where.
+    SchemaError : if they do not; it says where.
     """
     tree(content)
     _content(content, None)
@@ -310,11 +303,8 @@ def _check(content: dict[str, Any]) -> None:
     settings, history = training["settings"], training["history"]
     epochs, examples = len(history["loss"]), settings["examples"]
     validated = epochs if history["validation_loss"] else 0
-    for name, count in {
-        "gradient_norm": epochs,
-        "learning_rate": epochs,
-        "validation_loss": validated,
-    }.items():
+    for name in ("gradient_norm", "learning_rate", "validation_loss"):
+        count = validated if name == "validation_loss" else epochs
         _require_length(f"training.history.{name}", history[name], count)
     for name, count in {"metrics": epochs, "validation_metrics": validated}.items():
         if count and history[name].keys() != set(settings["metrics"]):
@@ -345,7 +335,7 @@ def _require_length(place: str, numbers: list[Any], length: int) -> None:
 
 
 def _digests(content: dict[str, Any]) -> dict[str, str]:
-    """A digest of each part, however it is laid out: a changed number is noticed so."""
+    """A digest of each part, whatever its layout in the file."""
     parts = {name: part for name, part in content.items() if name != "digests"}
     if parts["training"] is not None:
         parts |= {f"training.{name}": part for name, part in parts.pop("training").items()}
@@ -358,7 +348,7 @@ def _digests(content: dict[str, Any]) -> dict[str, str]:
 
 
 def _check_digests(content: dict[str, Any]) -> None:
-    if "digests" in content:  # earlier files have none
+    if "digests" in content:  # not in older files
         noted, found = content["digests"], _digests(content)
         for name in sorted(noted.keys() | found.keys()):
             if noted.get(name) != found.get(name):

@@ -12,14 +12,17 @@ import numpy as np
 from autograd import GraphError, Value, find_backend, rank_backends
 
 from .arguments import random_generator, require_count, require_flag, require_positive
+from .batches import Order
+from .callbacks import Callbacks, only_looks
 from .compiled import CompiledModel
 from .examples import Example, examples_of, split_of
 from .history import History
-from .loop import DivergenceError, Loop, Order, only_looks
+from .loop import DivergenceError, Loop
 from .losses import Loss, binary_cross_entropy_with_logits, cross_entropy, find_loss, hinge_loss
 from .metrics import Metric, find_metrics
 from .module import Module, mode
 from .optimizers import Optimizer
+from .rates import Rates
 from .recording import NotCompiledError
 from .schedules import Schedule
 from .storage import file_name, load_training, printable
@@ -164,18 +167,18 @@ def fit(
     if weights is not None:
         loss = Weighted(loss, data)
         data, held_out = loss.weighted(data, weights[0]), held_out and loss.weighted(held_out, weights[1])
-    callbacks = _callbacks(callbacks)
+    functions = _callbacks(callbacks)
     order = Order(len(data), batch_size, shuffle, random_generator(seed))
-    watched = [each for each in callbacks if only_looks(each) and hasattr(each, "__dict__")]
-    others = watched if schedule is None else [schedule, *watched]
+    watched = [each for each in functions if only_looks(each) and hasattr(each, "__dict__")]
     make = functools.partial(
-        CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures), others=others
-    )
-    choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
-    loop = Loop(
-        model, loss, optimizer, schedule, schedule_interval == "update", measures, callbacks, clips, order,
-        data, held_out, choose,
+        CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures),
+        others=watched if schedule is None else [schedule, *watched],
     )  # fmt: skip
+    choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
+    rates = Rates(optimizer, schedule, by_update=schedule_interval == "update")
+    loop = Loop(
+        model, loss, optimizer, rates, measures, Callbacks(functions), clips, order, data, held_out, choose
+    )
     if resume is not None:
         _resume(loop, resume)
     return loop.run(epochs, progress)

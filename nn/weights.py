@@ -1,4 +1,4 @@
-"""Weights of examples: a loss that some examples count more in, eager and compiled alike."""
+"""Weights of examples in the loss, eager and compiled alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .arguments import require_number
+from .arguments import require_kind, require_number
 from .arrays import finite_array
 from .examples import Example
 from .losses import Loss, name_of
@@ -16,9 +16,9 @@ __all__ = ["Weighted", "weights_of"]
 
 
 class Weighted:
-    """A loss times the weight of its example, which is the last number of the target.
+    """A loss times the weight of the example, which is the last number of the target.
 
-    So a weight goes wherever a target goes: into a compiled program it is one more column of the batch.
+    Weights go wherever targets go: a compiled program has one more column in its batch.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def weights_of(
     validation: Sequence[Any] | None,
     class_weight: Any,
 ) -> list[list[float]] | None:
-    """The weights of the examples, and of those of validation; None if none are given.
+    """The weights of the examples, and of the validation examples; None without any.
 
     Raises
     ------
@@ -60,16 +60,20 @@ def weights_of(
     held_out_weight = validation[2] if validation is not None and len(validation) == 3 else None
     if sample_weight is None and held_out_weight is None and class_weight is None:
         return None
-    of_class = None if class_weight is None else _class_weights(class_weight, data)
+    of_class = {} if class_weight is None else _class_weights(class_weight, data)
     found = []
     for prefix, examples, given in (
         ("", data, sample_weight),
         ("validation ", held_out or [], held_out_weight),
     ):
         weights = _given(f"{prefix}sample_weight", given, len(examples))
-        if of_class is not None:
-            labels = _labels(examples, prefix)
-            weights = [w * _looked_up(of_class, *each, prefix) for w, each in zip(weights, labels)]
+        for row, label in enumerate(_labels(examples, prefix) if class_weight is not None else []):
+            if label not in of_class:
+                raise ValueError(
+                    f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: "
+                    f"it has {', '.join(map(repr, of_class)):.100}"
+                )
+            weights[row] *= of_class[label]
         found.append(weights)
     return found
 
@@ -89,21 +93,17 @@ def _given(name: str, given: Any, examples: int) -> list[float]:
 
 def _class_weights(given: Any, data: Sequence[Example]) -> dict[Any, float]:
     if isinstance(given, str) and given == "balanced":
-        counts = Counter(label for _, label in _labels(data, ""))
+        counts = Counter(_labels(data, ""))
         for label in counts:
             if label != int(label):
                 raise ValueError(f"class_weight='balanced' needs whole numbers as labels in y, got {label!r}")
         return {label: len(data) / (len(counts) * count) for label, count in counts.items()}
-    if not isinstance(given, Mapping):
-        raise TypeError(
-            "class_weight must be a mapping of labels to weights or 'balanced', "
-            f"got {type(given).__name__}: {given!r:.60}"
-        )
+    require_kind(given, Mapping, "class_weight must be a mapping of labels to weights or 'balanced'")
     return {label: require_number(f"class_weight[{label!r}]", w, least=0.0) for label, w in given.items()}
 
 
-def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
-    """The label of each example, with its row; of a one-hot row the number of the 1."""
+def _labels(examples: Sequence[Example], prefix: str) -> list[Any]:
+    """The label of each example; for a one-hot row the index of the 1."""
     labels = []
     for row, (_, target) in enumerate(examples):
         if isinstance(target, list) and len(target) > 1:
@@ -113,15 +113,5 @@ def _labels(examples: Sequence[Example], prefix: str) -> list[tuple[int, Any]]:
                     f"of {prefix}y: give sample_weight"
                 )
             target = operator.indexOf(target, 1)
-        labels.append((row, target[0] if isinstance(target, list) else target))
+        labels.append(target[0] if isinstance(target, list) else target)
     return labels
-
-
-def _looked_up(weights: Mapping[Any, float], row: int, label: Any, prefix: str) -> float:
-    if label not in weights:
-        known = ", ".join(map(repr, weights))
-        raise ValueError(
-            f"class_weight has no weight for the label {label!r} in row {row} of {prefix}y: "
-            f"it has {known:.100}"
-        )
-    return weights[label]

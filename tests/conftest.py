@@ -43,9 +43,12 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+    in_xla = [item for item in items if item.get_closest_marker("xla")]
+    left_out = {*profiles.left_out(in_xla, profiles.MOST_XLA)}
     if profiles.chosen() == "quick":
-        items[:], left_out = profiles.thinned(items)
-        config.hook.pytest_deselected(items=left_out)
+        left_out |= {*profiles.left_out(items, profiles.MOST_CASES)}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
     if math.isfinite(SECONDS):
         random.Random(config.getoption("--hypothesis-seed")).shuffle(items)
 

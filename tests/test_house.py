@@ -63,7 +63,7 @@ FLOORS = {
     "nn": [
         "arguments", "schema", "kept", "curves", "plots", "activations", "array_forward", "arrays", "batches",
         "diagrams", "history", "progress", "initializers", "losses", "optimizers", "metrics",
-        "module", "schedules", "callbacks", "examples", "layers", "linear", "lora", "normalization",
+        "module", "schedules", "rates", "callbacks", "examples", "layers", "linear", "lora", "normalization",
         "attention", "feed_forward", "gpt", "architectures", "exchange", "onnx_graph",
         "storage", "weights", "recording", "array_updates", "padding", "compiled", "loop", "training",
         "exploration", "estimators",
@@ -134,6 +134,7 @@ TESTED_IN = {
     "nn.onnx_graph": "nn/test_exchange.py",
     "nn.padding": "nn/test_sequences.py",
     "nn.progress": "nn/test_training.py",
+    "nn.rates": "nn/test_schedules.py",
     "nn.recording": "nn/test_compiled.py",
     "nn.schema": "nn/test_damage.py",
     "demos.assignment": "demos/assignment/test_run.py",

@@ -12,7 +12,6 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import autograd
 from autograd import Value
@@ -22,7 +21,7 @@ from ..language import CONSTANTS, FUNCTIONS, ExpressionError, parse, parse_numbe
 from ..spreadsheet import Problem
 from ..spreadsheet.classes.command import hand_out_numbers
 from ..spreadsheet.command import main as check
-from ..terminal import brief, lost, ready, say
+from ..terminal import OptionParser, OptionsError, brief, lost, ready, say, whole
 
 __all__ = ["CRASHED", "INTERRUPTED", "USAGE", "main", "run"]
 
@@ -74,70 +73,38 @@ exit status:
 """
 
 
-class _Unusable(ValueError):
-    """What the user gave cannot be used; the message is what is shown."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the error as one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Unusable(f"{message}; see {PROGRAM} --help")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> OptionParser:
+    parser = OptionParser(
         prog=PROGRAM,
         description=_DESCRIPTION,
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("expression", metavar="EXPRESSION", help="the expression to differentiate")
     add("numbers", metavar="NAME=NUMBER", nargs="*", help="the number of a name: w=0.5, x=-1/3, y=2*pi")
     add("--wrt", metavar="NAMES", action="append", help="differentiate by these only: w1,w2 (default: all)")
-    add(
-        "--order",
-        metavar="N",
-        type=_whole(1, len(_POWERS) - 1),
-        default=1,
-        help="derivatives up to this order (default: 1)",
-    )
-    add("--digits", metavar="N", type=_whole(1, 17), default=6, help="digits in the derivation (default: 6)")
+    highest = whole(1, len(_POWERS) - 1)
+    add("--order", metavar="N", type=highest, default=1, help="derivatives up to this order (default: 1)")
+    add("--digits", metavar="N", type=whole(1, 17), default=6, help="digits in the derivation (default: 6)")
     add("--quiet", action="store_true", help="value and gradients only, without the derivation")
     written = parser.add_argument_group("files to write")
-    for flag, suffixes in (
-        ("--draw", "svg, png, pdf or dot"),
-        ("--page", "html"),
-        ("--workbook", "xlsx or csv"),
-    ):
-        written.add_argument(flag, metavar="FILE", help=f"{_WHAT[flag[2:]]}: {suffixes}")
+    for name, (words, _) in _FILES.items():
+        written.add_argument(f"--{name}", metavar="FILE", help=words)
     written.add_argument(
         "--lr", metavar="RATE", type=float, default=0.5, help="learning rate of both (default: 0.5)"
     )
     written.add_argument(
-        "--epochs", metavar="N", type=_whole(0, 10_000), default=20, help="updates in both (default: 20)"
+        "--epochs", metavar="N", type=whole(0, 10_000), default=20, help="updates in both (default: 20)"
     )
     add("--version", action="version", version=f"{PROGRAM} {autograd.__version__}")
-    add(
-        "--print-completion",
-        action=_Completion,
-        metavar="SHELL",
-        help='for bash, zsh or tcsh; in bash: eval "$(backprop --print-completion bash)"',
-    )
+    shells = 'for bash, zsh or tcsh; in bash: eval "$(backprop --print-completion bash)"'
+    add("--print-completion", action=_Completion, metavar="SHELL", help=shells)
     return parser
 
 
-_WHAT = {
-    "draw": "the graph with its gradients",
-    "page": "a page to step through",
-    "workbook": "a workbook that trains the names of --wrt",
-}
-
-
 class _Completion(argparse.Action):
-    """Prints what a shell needs to complete the options, and ends."""
+    """Prints the shell's code for completing the options, and ends."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, _: object, shell: object, option: object = None
@@ -147,10 +114,10 @@ class _Completion(argparse.Action):
         except ImportError:
             raise autograd.MissingExtraError("--print-completion", "shtab", "completion") from None
         if shell not in shtab.SUPPORTED_SHELLS:
-            raise _Unusable(
+            raise OptionsError(
                 f"--print-completion takes {', '.join(shtab.SUPPORTED_SHELLS)}, got {shell!r:.40}"
             )
-        fresh = _parser()  # that one is in the middle of its work
+        fresh = _parser()  # the other one is in the middle of its work
         for action in fresh._actions:
             if action.metavar in ("FILE", "NAME=NUMBER"):  # the words after `check` are files
                 action.complete = shtab.FILE  # type: ignore[attr-defined]  # what shtab looks for
@@ -158,19 +125,6 @@ class _Completion(argparse.Action):
                 action.choices = ["assignment", "check", "demo"]
         print(shtab.complete(fresh, shell))
         parser.exit()
-
-
-class _whole:
-    """Reads an integer of a range; argparse shows its name in errors."""
-
-    def __init__(self, smallest: int, largest: int) -> None:
-        self.smallest, self.largest = smallest, largest
-        self.__name__ = f"whole number from {smallest} to {largest:,}"
-
-    def __call__(self, word: str) -> int:
-        if len(word) > 9 or not self.smallest <= int(word) <= self.largest:
-            raise ValueError
-        return int(word)
 
 
 # --- the answer --------------------------------------------------------------------------------------
@@ -182,29 +136,29 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
         name, equals, number = (part.strip() for part in pair.partition("="))
         name = same_name(name)
         if not (equals and name.isidentifier()):
-            raise _Unusable(f"{pair!r:.60} is not NAME=NUMBER (the expression comes first, in quotes)")
+            raise OptionsError(f"{pair!r:.60} is not NAME=NUMBER (the expression comes first, in quotes)")
         if name in found:
-            raise _Unusable(f"{name} is given twice")
+            raise OptionsError(f"{name} is given twice")
         try:
             found[name] = parse_number(number)
         except ExpressionError as error:
-            raise _Unusable(f"{name}: {error}") from None
+            raise OptionsError(f"{name}: {error}") from None
     return found
 
 
 def _leaves(asked: Sequence[str] | None, leaves: dict[str, Value]) -> list[Value]:
-    """Those to differentiate by."""
+    """The leaves to differentiate by."""
     names = [same_name(name.strip()) for each in asked or [] for name in each.split(",") if name.strip()]
     for name in names:
         if name not in leaves:
-            raise _Unusable(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")
+            raise OptionsError(f"--wrt {name}: the expression has {', '.join(leaves) or 'no names'}")
     return [leaves[name] for name in dict.fromkeys(names)] if names else list(leaves.values())
 
 
 def _derivatives(output: Value, wrt: Sequence[Value], order: int) -> list[tuple[str, float]]:
-    """Each partial derivative up to an order: its name and number. Of ∂²f/∂a∂b and ∂²f/∂b∂a one is there."""
+    """The name and number of each partial derivative up to an order, with ∂²f/∂a∂b for ∂²f/∂b∂a too."""
     if sum(math.comb(len(wrt) + k - 1, k) for k in range(1, order + 1)) > MOST_DERIVATIVES:
-        raise _Unusable(
+        raise OptionsError(
             f"--order {order} has more than {MOST_DERIVATIVES:,} derivatives: choose names by --wrt"
         )
     found = []
@@ -232,91 +186,88 @@ def _answer(options: argparse.Namespace) -> None:
     if not output.label:
         taken = {*leaves, *(node.label for node in autograd.topological_order(output))}
         output.label = next(name for name in ("f", "E", "output", "output_") if name not in taken)
-    lines = [f"{output.label} = {output.data!r}", ""]
     derivatives = _derivatives(output, wrt, options.order)
     width = max((len(name) for name, _ in derivatives), default=0)
-    lines += [f"{name:{width}} = {number!r}" for name, number in derivatives]
-    say(lines)
-    if not options.quiet:
-        for leaf in wrt:
-            say(["", "-" * 40, "", *str(autograd.explain(output, leaf, digits=options.digits)).splitlines()])
+    say([f"{output.label} = {output.data!r}", ""])
+    say(f"{name:{width}} = {number!r}" for name, number in derivatives)
+    for leaf in () if options.quiet else wrt:
+        say(["", "-" * 40, "", *str(autograd.explain(output, leaf, digits=options.digits)).splitlines()])
     output.backward()
-    for what in ("draw", "page", "workbook"):
+    for what, (_, write) in _FILES.items():
         if path := getattr(options, what):
             try:
-                _write(what, path, output, wrt, options)
+                write(output, wrt, path, options)
             except (OSError, ValueError, ImportError, autograd.GraphError) as error:
                 reason = getattr(error, "strerror", None) or error  # of an OSError, without its number
-                raise _Unusable(f"--{what} {path}: {reason}") from error
+                raise OptionsError(f"--{what} {path}: {reason}") from error
             say(["", f"wrote {path}"])
 
 
-def _write(what: str, path: str, output: Value, wrt: list[Value], options: argparse.Namespace) -> None:
-    if what == "draw":
-        autograd.draw(output, parameters=wrt, derivatives=True, legend=True).save(path)
-    elif what == "page":
-        autograd.explore(
-            output, path, wrt=wrt, lr=options.lr, epochs=options.epochs, title=options.expression
-        )
-    else:
-        autograd.save_workbook(output, wrt, path, lr=options.lr, epochs=max(1, options.epochs))
+def _draw(output: Value, wrt: list[Value], path: str, options: argparse.Namespace) -> None:
+    autograd.draw(output, parameters=wrt, derivatives=True, legend=True).save(path)
+
+
+def _page(output: Value, wrt: list[Value], path: str, options: argparse.Namespace) -> None:
+    autograd.explore(output, path, wrt=wrt, lr=options.lr, epochs=options.epochs, title=options.expression)
+
+
+def _workbook(output: Value, wrt: list[Value], path: str, options: argparse.Namespace) -> None:
+    autograd.save_workbook(output, wrt, path, lr=options.lr, epochs=max(1, options.epochs))
+
+
+_FILES = {
+    "draw": ("the graph with its gradients: svg, png, pdf or dot", _draw),
+    "page": ("a page to step through: html", _page),
+    "workbook": ("a workbook that trains the names of --wrt: xlsx or csv", _workbook),
+}
 
 
 # --- the other commands ------------------------------------------------------------------------------
 
 
 def _problem(arguments: Sequence[str]) -> tuple[Problem | None, list[str]]:
-    """The network that ``--against`` says, the assignment's if there is none, and the other arguments."""
+    """The network of ``--against``, if given, and the other arguments."""
     if not any(word.partition("=")[0] == "--against" for word in arguments):
         return None, list(arguments)
-    parser = _Parser(prog=PROGRAM, allow_abbrev=False, add_help=False)
+    parser = OptionParser(prog=PROGRAM, add_help=False)
     parser.add_argument("--against", metavar="EXPRESSION", required=True)
     parser.add_argument("--wrt", metavar="NAMES", action="append")
     given, rest = parser.parse_known_args(list(arguments))
     numbers = [word for word in rest if _GIVEN.match(word)]
     output, leaves = parse(given.against).record(_numbers(numbers))
     if not given.wrt:
-        raise _Unusable("--against needs --wrt NAMES: the weights and biases that the sheet trains")
+        raise OptionsError("--against needs --wrt NAMES: the weights and biases that the sheet trains")
     output.label = output.label or next(name for name in ("E", "L", "E_total") if name not in leaves)
     try:
         problem = Problem.of(output, _leaves(given.wrt, leaves), title="the network of --against")
     except ValueError as error:
-        raise _Unusable(f"--against: {error}") from None
+        raise OptionsError(f"--against: {error}") from None
     return problem, [word for word in rest if word not in numbers]
 
 
-def _checkout() -> Path:
-    """The folder that holds the demos, which are not installed."""
+def _demo(arguments: Sequence[str]) -> int:
     folder = Path(autograd.__file__).resolve().parent.parent
     if not (folder / "demos" / "__main__.py").is_file():
-        raise _Unusable("the demos are not installed with the library: they run in a checkout of the project")
-    return folder
-
-
-def _demo(arguments: Sequence[str]) -> int:
-    folder = str(_checkout())
-    if folder not in map(os.path.abspath, sys.path):
-        sys.path.insert(0, folder)
+        raise OptionsError(
+            "the demos are not installed with the library: they run in a checkout of the project"
+        )
+    if str(folder) not in map(os.path.abspath, sys.path):
+        sys.path.insert(0, str(folder))
     status: int = importlib.import_module("demos.__main__").main(arguments)
     return status
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command with these arguments.
-
-    Returns
-    -------
-    the exit status, see ``backprop --help``.
-    """
+    """Run the command; returns the exit status, see ``backprop --help``."""
+    name, *rest = arguments or [""]
     try:
-        if arguments and arguments[0] == "demo":
-            return _demo(arguments[1:])
-        if arguments and arguments[0] == "check" and any(word.endswith(".py") for word in arguments):
-            return check_python(arguments[1:], f"{PROGRAM} check")
-        if arguments and arguments[0] in ("check", "assignment"):
-            command = check if arguments[0] == "check" else hand_out_numbers
-            problem, rest = _problem(arguments[1:])
-            return command(rest, f"{PROGRAM} {arguments[0]}", problem)
+        if name == "demo":
+            return _demo(rest)
+        if name == "check" and any(word.endswith(".py") for word in rest):
+            return check_python(rest, f"{PROGRAM} check")
+        if name in ("check", "assignment"):
+            problem, rest = _problem(rest)
+            return (check if name == "check" else hand_out_numbers)(rest, f"{PROGRAM} {name}", problem)
         # -x**2 is an expression, no option
         words = [
             f" {word}" if word[:1] == "-" and word[:2] not in ("--", "-h") else word for word in arguments
@@ -324,7 +275,7 @@ def main(arguments: Sequence[str]) -> int:
         _answer(_parser().parse_intermixed_args(words or ["--help"]))
     except SystemExit as done:  # after --help and --version
         return int(done.code or 0)
-    except (_Unusable, ExpressionError, autograd.MissingExtraError) as error:
+    except (OptionsError, ExpressionError, autograd.MissingExtraError) as error:
         first, *more = str(error).split("\n")
         say([f"{PROGRAM}: error: {first}", *more], sys.stderr)
         return USAGE
@@ -341,7 +292,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _typed(word: str) -> str:
-    """A word as it was typed, also where the locale knows no letters but ASCII's."""
+    """A word as it was typed, also in a locale of ASCII alone."""
     try:
         return os.fsencode(word).decode()
     except UnicodeError:
@@ -349,7 +300,7 @@ def _typed(word: str) -> str:
 
 
 def run() -> int:
-    """The command as a program: the arguments of the process, on streams that take any text."""
+    """The command as a program, on streams that take any text."""
     ready()
     status = main([_typed(word) for word in sys.argv[1:]])
     if failure := lost():

@@ -1,6 +1,6 @@
-"""The back ends: what the rest of the compiler knows of each, and what each makes of a program.
+"""The back ends: the facts that the compiler needs of each, and the interface of their programs.
 
-A back end is a folder that `FOLDERS` names. The folder's `BACKEND` states facts, and names a subclass of
+A back end is a folder named in `FOLDERS`. Its `BACKEND` states the facts and names a subclass of
 `BackendProgram`, which is imported with the first program for it.
 """
 
@@ -28,10 +28,10 @@ __all__ = [
 ]  # fmt: skip
 
 Widths = tuple[int, int, int]
-"""How many inputs of an example are parameters, are in the batch, and in a direction, in this order."""
+"""How many inputs of an example are parameters, columns of the batch, and in a direction, in this order."""
 
 FOLDERS: dict[str, Any] = {name: f"{__package__}.{name}" for name in ("numpy", "llvm", "jax")}
-"""By the name of a back end its folder: a package, or its dotted name. "auto" begins with the first."""
+"""By name the folder of each back end: a package, or its dotted name. "auto" begins with the first."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Backend:
 
     Attributes
     ----------
-    program : its `BackendProgram`, or where that is: ``"module:class"``.
-    seconds : what a training takes, about: once, and then for each parameter, each update, and each parameter
-        in each example.
+    program : its `BackendProgram`, or where to import it: ``"module:class"``.
+    seconds : the time of a training, about: once, and for each parameter, each update, and each parameter in
+        each example.
     library, extra : the library that it needs besides numpy, and the extra that installs it.
     automatic : whether "auto" may choose it.
     adds_biases : whether matrix products add biases, as weights of one more input that is 1.
-    refuses : whether some programs have no form for it: those raise a `GraphError` when code is made.
+    refuses : whether it may refuse a program, with a `GraphError`, when code is made.
     """
 
     program: type[BackendProgram] | str
@@ -75,7 +75,7 @@ def find_backend(name: str, besides: Sequence[str] = ()) -> Backend:
 
     Parameters
     ----------
-    besides : names that mean something else to the caller, for the message.
+    besides : other names that the caller accepts, for the message.
 
     Raises
     ------
@@ -105,11 +105,11 @@ class BackendProgram:
 
     Parameters
     ----------
-    nodes : what to compute: the value over the batch, (1,), the gradient (P,) and perhaps outputs (1,) for
-        each example; or nodes for each example alone.
+    nodes : the value over the batch, (1,), and the gradient (P,), which are sums over the examples; and
+        outputs (1,), which are batched. Or batched nodes alone.
     mean : whether to take the mean over the batch, or else the sum.
-    dtype : of all numbers, float64 or float32.
-    widths : where the inputs of an example come from; if it is left out, from the batch alone.
+    dtype : float64 or float32, of all numbers.
+    widths : where the inputs of an example come from; by default from the batch alone.
 
     Attributes
     ----------
@@ -117,8 +117,8 @@ class BackendProgram:
     schedule : when each node is computed, and where its numbers are, as text.
     source : the code that runs.
     PASSES : the passes, from graph to graph.
-    CHECKS_INDICES : whether it checks indices of `take` as they are computed; else they have to be inputs.
-    LOWERINGS : the lowering of each row of the table, by target; a back end may have several targets.
+    CHECKS_INDICES : whether it checks computed indices of `take`; if not, indices must be inputs.
+    LOWERINGS : by target the lowering of each row; a back end may have several targets.
     """
 
     schedule: Any  # text, or a property that gives it
@@ -141,7 +141,7 @@ class BackendProgram:
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
         """The array of each node, for parameters (P,) and a batch (B, I); examples are the last axis."""
-        raise NotImplementedError  # abstract: a back end has this, or all three that go by it
+        raise NotImplementedError  # abstract: a back end has this, or all three methods that call it
 
     def train(self, training: Training) -> int:
         """Make the updates of a training; returns how many were made before a number was not finite."""
@@ -165,8 +165,9 @@ class BackendProgram:
     def table(
         self, parameters: Any, batch: Any, direction: Any, shape: tuple[int, ...], out: Any
     ) -> tuple[Any, bool]:
-        """The rows of all nodes for each example, (B, *shape), in `out` or a new array, and whether all are
-        finite. All nodes are batched.
+        """The rows of all nodes, which are batched, for each example: (B, *shape), in `out` or a new array.
+
+        And whether all are finite.
 
         Parameters
         ----------
@@ -188,14 +189,14 @@ class BackendProgram:
         return table, _is_finite(rows)
 
     def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
-        """What to call first with batches of about this size, now that there was one; it may `refuse`.
+        """A function to call first from now on, with batches of about this size; it may be `refuse`.
 
-        ``entry(parameters, batch, direction, out)`` gives what the program gives, or None for arguments that
-        it does not take as they are.
+        ``entry(parameters, batch, direction, out)`` returns the result, or None for arguments that have to be
+        checked or converted.
 
         Parameters
         ----------
-        indices : by column of the batch that holds indices of `take` the length below which they are.
+        indices : by column of the batch that holds indices of `take` the length that they index.
         """
         return refuse
 
@@ -216,7 +217,7 @@ class BackendProgram:
 
 
 def refuse(*given: Any) -> None:
-    """The entry of a program that has none: it takes nothing."""
+    """The entry of a program that has none."""
 
 
 def _is_finite(numbers: Any) -> bool:
@@ -230,17 +231,17 @@ def _is_finite(numbers: Any) -> bool:
 
 @dataclass(frozen=True)
 class RowLowerings:
-    """What a target does with each row of the table.
+    """How a target computes each row of the table.
 
-    A built-in row has code of its own where that is faster. No row needs any: numpy runs its `array`, floats
-    run its forward rule, and native code the first of its formulas that works on nodes.
+    A built-in row has code of its own where that is faster. No row needs any: numpy calls its `array`, floats
+    its forward rule, and native code runs the first of its formulas that works on nodes.
     """
 
     own: Callable[[Primitive], Any]
     general: Callable[[Primitive], Any]
 
     def __getitem__(self, row: Primitive) -> Any:
-        """The row's own code on this target if it has some, otherwise what runs for it."""
+        """The row's own code on this target if it has some, otherwise the general one."""
         own = self.own(row)
         return self.general(row) if own is None else own
 
@@ -250,7 +251,7 @@ def by_formula(row: Primitive, operands: Sequence[Any], as_result: Callable[[Any
 
     Parameters
     ----------
-    as_result : what makes a result of what a formula gives, which may be a number.
+    as_result : converts the result of a formula, which may be a number.
 
     Raises
     ------

@@ -31,7 +31,7 @@ from .update_loop import Training
 
 __all__ = ["Program", "compile"]
 
-UNROLLED = 20_000  # numbers in the trace times columns: a larger Hessian is computed column by column
+UNROLLED = 20_000  # nodes of the trace times leaves; a larger Hessian is computed column by column
 
 KINDS = "gradient", "evaluate", "jacobian", "hessian", "jvp", "hvp"
 DIRECTED = KINDS[4:]  # derivatives along a direction
@@ -52,29 +52,29 @@ def compile(
     """A recorded graph as a program on arrays: its value and gradient over a batch of examples.
 
     The graph is recorded once, for one example; the program computes it for any parameters and any batch,
-    L(w) = (1/B) Σ f(w, xᵢ), and ∂L/∂w by the partials of the same table. What is alike in the graph is
-    computed together: nodes of one kind become array operations, and dot products matrix products.
+    L(w) = (1/B) Σ f(w, xᵢ), and ∂L/∂w by the partials of the same table. Similar nodes are computed together:
+    nodes of one kind become array operations, and dot products matrix products.
 
-    What Python did while the graph was recorded is frozen in it: an ``if`` took one branch, and the
-    program will always take that one. `where`, `maximum` and `relu` are recorded with both branches.
-    Recording within ``with warn_on_comparison():`` warns of each comparison.
+    Decisions that Python made during recording are frozen: an ``if`` took one branch, and the program
+    always takes that one. `where`, `maximum` and `relu` are recorded with both branches. Recording within
+    ``with warn_on_comparison():`` warns of each comparison.
 
-    Where a result is not finite, the examples that it came from are computed again as the engine does it:
-    the order of a sum decides whether it overflows on the way, and an array has another one.
+    Where a result is not finite, the engine computes its examples again: the order of a sum decides
+    whether it overflows on the way, and arrays add up in another order.
 
     Parameters
     ----------
-    output : the `Value` to compute and differentiate; or several, of which the first is differentiated
-        and all are what `Program.evaluate` gives.
-    wrt : the P leaves to differentiate by, in the order of the program's parameters. A frozen leaf that is
-        not among them (see `Value.requires_grad_`) is a constant of the program, the number it has now.
-    inputs : the I leaves that are different in each example, such as features and targets, in the order of
+    output : the `Value` to compute and differentiate, or several: the gradient is that of the first, and
+        `Program.evaluate` returns all.
+    wrt : the P leaves to differentiate by, in the order of the program's parameters. Any other frozen leaf
+        (see `Value.requires_grad_`) is a constant of the program, the number it has now.
+    inputs : the I leaves that differ from example to example, such as features and targets, in the order of
         the batch's columns.
     reduce : ``"mean"`` or ``"sum"``, over the examples of the batch.
     backend : ``"numpy"``; ``"llvm"``, native code, with the extra ``jit``; ``"jax"``, with the extra ``jax``,
-        for a `Program.function` on its devices; or ``"auto"``: numpy, and from some work on native code, by
-        the number of calls and their sizes (see `rank_backends`).
-    dtype : float64 or float32: of all numbers in the program.
+        for a `Program.function` on its devices; or ``"auto"``: numpy at first, and native code once the
+        number and sizes of the calls make it pay (see `rank_backends`).
+    dtype : float64 or float32, of all numbers in the program.
 
     Returns
     -------
@@ -82,11 +82,11 @@ def compile(
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described; if an input was left out: it names the leaf
-        that the output depends on and that is neither in `wrt` nor in `inputs`.
-    ImportError : for ``"llvm"`` without llvmlite and ``"jax"`` without jax; it names the extra.
-    GraphError : for both, if a primitive of the user has no form for native code; it says what to give.
-        Also if the graph is so large that LLVM would run out of memory, of which the process would die.
+    TypeError, ValueError : if an argument is not as described; if the output depends on a leaf that is
+        neither in `wrt` nor in `inputs`: the message names it.
+    ImportError : for ``"llvm"`` without llvmlite and ``"jax"`` without jax; the message names the extra.
+    GraphError : for both, if a primitive of the user has no form for native code; the message says what to
+        add. Also if the graph is so large that LLVM would run out of memory and end the process.
 
     Source: Griewank and Walther 2008, Evaluating Derivatives, section 3.2, for the adjoint program.
 
@@ -297,19 +297,18 @@ class Program:
             value, gradient = self._one_by_one(parameters, batch, value, gradient)
         return value, _written(gradient, out)
 
-    def _value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> tuple[float, Any, bool]:
+    def _value_and_gradient(self, parameters: Any, batch: Any, out: Any) -> Any:
         """Both over the batch, and whether all is finite."""
-        found: tuple[float, Any, bool] = self._run(
+        return self._run(
             GRADIENT, 1, len(batch), lambda program: program.value_and_gradient(parameters, batch, out)
         )
-        return found
 
     def _one_by_one(
         self, parameters: Any, batch: Any, value: Any, gradient: Any
     ) -> tuple[float, npt.NDArray[Any]]:
-        """Value and gradient that are not finite, from those of each example.
+        """Value and gradient over a batch where they are not finite, from those of each example.
 
-        With parameters that are nan all is lost already, and it would take long to say so of each example.
+        Where a parameter is nan they stay: every example is nan too.
         """
         if np.isnan(parameters).any():
             return value, gradient
@@ -348,7 +347,7 @@ class Program:
     ) -> npt.NDArray[Any]:
         """Results for each example, (B, ...), in `out` or a new array.
 
-        Where they are not finite the engine gives them; with parameters that are nan they stay as they are.
+        The engine computes the examples that are not finite again, unless a parameter is nan.
         """
         if wrt not in ("parameters", "inputs"):
             raise ValueError(f"wrt must be 'parameters' or 'inputs', got {wrt!r:.60}")
@@ -647,15 +646,13 @@ class Program:
         return self._make_updates(training)
 
     def _make_updates(self, t: Training) -> int:
-        visits = int(np.diff(t.bounds).sum())
-        purpose = TRAINING if t.outputs else GRADIENT
-        done: int = self._run(purpose, len(t.rates), visits, lambda program: program.train(t))
-        return done
+        purpose, visits = TRAINING if t.outputs else GRADIENT, int(np.diff(t.bounds).sum())
+        return int(self._run(purpose, len(t.rates), visits, lambda program: program.train(t)))
 
     # --- arguments and back ends
 
     def _require_fit(self, t: Training) -> None:
-        """Native code reads and writes wherever a training says."""
+        """Refuse a training by which native code would read or write outside of its arrays."""
         P, whole = self.parameters, np.dtype(np.int64)
         U, V, N = map(len, (t.rates, t.order, t.batch))
         rows = 2 + len(t.names) if t.names or len(t.state) != P else 1
@@ -712,7 +709,7 @@ class Program:
         return parameters, batch
 
     def _require_indices(self, parameters: Any, batch: Any, read: Any = None) -> None:
-        """Refuse an index of `take` that is none, in any example or in those that are read."""
+        """Refuse an index of `take` out of range, in any example or in those that are `read`."""
         if not self._indices:
             return
         P, (columns, lengths) = self.parameters, self._columns
@@ -744,7 +741,7 @@ class Program:
         return np.asarray(array, self.dtype, order="C")
 
     def _nodes(self, backend: str, kind: str, wrt: str = "parameters") -> list[Node]:
-        """What a back end has to compute for a purpose."""
+        """The nodes that a back end computes for a purpose."""
         found, fold = self._outputs_for, find_backend(backend).adds_biases
         if (backend, kind, wrt) not in found:
             if kind in ("gradient", "evaluate", "training"):
@@ -752,16 +749,16 @@ class Program:
                 nodes = [_reduced(results[0]), gradient(results[0])]
                 found[backend, *GRADIENT] = nodes
                 found[backend, *EVALUATE] = _everywhere(results)
-                found[backend, *TRAINING] = [*nodes, *results[1:]]
+                found[backend, *TRAINING] = [*nodes, *found[backend, *EVALUATE][1:]]
             else:
                 found[backend, kind, wrt] = self._derivative_nodes(fold, kind, wrt)
         return found[backend, kind, wrt]
 
     def _derivative_nodes(self, fold: bool, kind: str, wrt: str) -> list[Node]:
-        """The nodes of a derivative for each example, whose leaves are the first columns of the batch.
+        """The nodes of a derivative for each example.
 
-        A direction is in the last columns. Parameters that are differentiated by are columns too: so each
-        example has derivatives of its own.
+        The leaves to differentiate by are the first columns of the batch, parameters too, so that each
+        example has derivatives of its own. A direction is in the last columns.
         """
         outputs, leaves = self._graph
         parameters, columns = leaves[: self.parameters], leaves[self.parameters :]
@@ -783,12 +780,12 @@ class Program:
         elif kind == "hessian":
             pattern = interactions(trace, N)
             nowhere, zero = np.flatnonzero(~pattern), graph.constant(0.0)
-            # The pieces of each output's matrix, (N · N,); together they fill it.
+            # By output the pieces of its matrix, (N · N,).
             pieces = [[(nowhere, graph.broadcast(zero, nowhere.shape))] for _ in nodes]
             for group in together(pattern):
                 seed = graph.constant(np.isin(np.arange(width), group))
                 rows, member = np.nonzero(pattern[:, group])
-                # Both halves are computed: at a kink, where a derivative is a convention, they may differ.
+                # Both halves are computed: at a kink they may differ, by the conventions there.
                 places = rows * N + np.array(group)[member]
                 for matrix, product in zip(pieces, tangents(nodes, graph.inputs, seed)):
                     matrix.append((places, graph.gather(product, rows)))
@@ -806,23 +803,23 @@ class Program:
         return made
 
     def _widths(self, kind: str, wrt: str) -> tuple[int, int, int]:
-        """How many inputs of an example are parameters, are in the batch, and in a direction."""
+        """The columns of parameters, of the batch and of a direction, as `BackendProgram` takes them."""
         if kind in ("gradient", "evaluate", "training"):
             return 0, self.inputs, 0
         own = self.parameters if wrt == "parameters" else 0
         return own, self.inputs, kind in DIRECTED and (own if wrt == "parameters" else self.inputs)
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
-        """Enter the program without a detour from now on, if the back end that was chosen has a way."""
+        """Call the back end's entry first from now on, if the choice of the back end is settled."""
         indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
         if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
             kind, wrt = purpose
             self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
 
     def _run(self, purpose: Purpose, passes: int, visits: int, work: Callable[[Any], Any]) -> Any:
-        """What so many passes over so many examples give, with the program of the back end for them.
+        """``work(program)``, for the program of the back end that is best for so many passes and examples.
 
-        Native code may turn out too large when it is written; then another takes its place, if it may.
+        If native code turns out too large when it is written, another back end replaces it, if it may.
         """
         self._choose(purpose, passes, visits)
         backend = self._backend
@@ -836,10 +833,10 @@ class Program:
             return work(self._program(self._backend, *purpose))
 
     def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
-        """The back end for so much work, counted with all that was asked for before.
+        """Choose the back end for all passes so far and these.
 
-        Native code takes as long to compile as many passes take in numpy. So numpy runs until all that it has
-        done would have been done sooner in native code, compiling included.
+        Compiling native code takes as long as many passes in numpy. So numpy runs until native code,
+        compiling included, would have done all passes so far sooner.
         """
         if len(self._backends) == 1:
             return
@@ -853,12 +850,12 @@ class Program:
 
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:
-    """The function to try first, by kind of result and by `wrt`: at first one that refuses every call."""
+    """The function to call first, by kind and `wrt`: at first one that refuses every call."""
     return {kind: dict.fromkeys(("parameters", "inputs"), refuse) for kind in KINDS}
 
 
 def _require_array(what: str, given: Any, dtype: Any, shape: tuple[int, ...], written: bool) -> None:
-    """Refuse an array that native code cannot read, or write, in place."""
+    """Refuse an array that native code cannot read or write in place."""
     if not isinstance(given, np.ndarray):
         raise TypeError(f"{what} must be an array {shape}, got {type(given).__name__}: {given!r:.60}")
     if given.dtype != dtype:
@@ -878,22 +875,21 @@ def _apart(out: Any, *given: Any) -> Any:
     return None if shared else out
 
 
-def _written(found: npt.NDArray[Any], out: Any) -> npt.NDArray[Any]:
-    """What was found, in `out` if there is one."""
+def _written(found: npt.NDArray[Any], out: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    """The results, copied into `out` if there is one."""
     if out is None or found is out:
         return found
-    written: npt.NDArray[Any] = out
-    written[...] = found
-    return written
+    out[...] = found
+    return out
 
 
 def _everywhere(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes with numbers for each example, even if they are the same."""
+    """The nodes, batched even where all examples have the same numbers."""
     return [node.graph.broadcast(node, node.shape, everywhere=True) for node in nodes]
 
 
 def _reduced(output: Node) -> Node:
-    """An output over the batch; a node of it that is the same for all examples is not added up over them."""
+    """An output, reduced over the batch. Terms that are the same for all examples are not added up."""
     graph = output.graph
     alike = []
     while isinstance(output, Apply) and output.row is ADD and len({arg.batched for arg in output.args}) == 2:

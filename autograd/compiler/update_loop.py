@@ -1,4 +1,4 @@
-"""A training on arrays: its data, and the steps of one update, in order, which every back end lowers.
+"""A training on arrays: its data, and the steps of one update, which every back end lowers.
 
 After the value and the gradient of a batch an update is the steps of `Training.steps`. Their formulas run on
 arrays and on nodes of the array program. `Training.run` makes the steps on arrays; native code has a lowering
@@ -38,14 +38,14 @@ def descent(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Measure:
-    """The length of the gradient is noted: `norms`."""
+    """Note the length of the gradient in `norms`."""
 
 
 @dataclass(frozen=True)
 class Finite:
-    """The training ends here unless the value, or else each parameter that is updated, is finite.
+    """End the training unless the value, or with `parameters` each updated parameter, is finite.
 
-    Where a parameter is not, the update is taken back first: the state becomes `previous`.
+    If a parameter is not, the update is undone first: the state becomes `previous`.
     """
 
     parameters: bool
@@ -53,7 +53,7 @@ class Finite:
 
 @dataclass(frozen=True)
 class Keep:
-    """The state is copied: `previous`."""
+    """Copy the state into `previous`."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Shorten:
 
 @dataclass(frozen=True)
 class Follow:
-    """Update the parameters, and the memory of the rule, by the gradient."""
+    """Update the parameters and the memory of the rule by the gradient."""
 
     rule: Rule
     names: tuple[str, ...]
@@ -95,24 +95,24 @@ Step = Measure | Finite | Keep | Clamp | Shorten | Follow
 
 @dataclass
 class Training:
-    """Updates to be made, and their results.
+    """Updates to make, and their results.
 
     Attributes
     ----------
-    state : (R·P,), R rows of P numbers: the parameters, their gradient, and what the rule remembers under
+    state : (R·P,), R rows of P numbers: the parameters, their gradient, and the memory of the rule, a row for
         each name in `names`. The gradient may be left out if it is the last row.
     parameters : P.
-    updated : how many parameters follow their gradient: the first ones.
+    updated : how many parameters are updated: the first ones.
     batch : (N, I), all examples.
-    order : (V,), the indices of the examples in the order of the visits.
+    order : (V,), example indices in visiting order.
     bounds : (U, 2), update u uses ``order[start:stop]`` for its row ``start, stop``.
     rates : (U,), η of each update.
-    rule, names : the rule of the update, and the names of its memory. Whatever else the rule reads is
-        constant: native code is generated from it once. For other settings give another function.
+    rule, names : the rule of the update, and the names of its memory. Everything else that the rule reads is
+        constant: native code is generated from it once. For other settings pass another function.
     clip_value, clip_norm : limits of the gradient's elements and of its length, or None.
     careful : whether norms are noted, and the training ends at a value or parameter that is not finite.
-    previous : with `careful` the state before the last update that was made, in the same shape.
-    largest : the examples of the largest batch of the whole training, of which this may be a part.
+    previous : with `careful` the state before the last update, in the same shape.
+    largest : the size of the largest batch, of the whole training where this is a part of one.
     outputs : K − 1, how many outputs are noted for each visit besides the value; 0 for none.
     values, norms : (U,), the value before each update, and the length of the gradient.
     noted : (V, `outputs`), the outputs of each visit.
@@ -165,9 +165,9 @@ class Training:
         ----------
         parameters : (P,).
         batch : (N, I).
-        batches : for each update the indices of its examples. An array that is given again is read once.
+        batches : for each update the indices of its examples.
         rates : η, one for all updates or (U,).
-        memory : by name what the rule remembers of each updated parameter, (`updated`,).
+        memory : by name the memory of the rule for each updated parameter, (`updated`,).
         options : `updated`, `rule`, `clip_value`, `clip_norm`, `careful`, `outputs`, `previous`, `largest`.
 
         Raises
@@ -203,7 +203,7 @@ class Training:
 
     @property
     def memory(self) -> dict[str, npt.NDArray[Any]]:
-        """By name what the rule remembers of each updated parameter, (`updated`,)."""
+        """By name the memory of the rule for each updated parameter, (`updated`,)."""
         return {name: self.row(2 + number) for number, name in enumerate(self.names)}
 
     @property
@@ -214,8 +214,8 @@ class Training:
     def steps(self) -> list[Step]:
         """One update, after the value and the gradient over its batch.
 
-        The length that is noted is that of the whole gradient, and the one that is limited is that of the
-        clamped one. A value that is lost leaves the state as it is, for it was computed from that state.
+        The noted length is that of the whole gradient; the limited one is that of the clamped gradient. A
+        value that is not finite leaves the state that it was computed from.
         """
         limits: list[Step] = [] if self.clip_value is None else [Clamp(self.clip_value)]
         limits += [] if self.clip_norm is None else [Shorten(self.clip_norm)]
@@ -234,9 +234,8 @@ class Training:
 
         Parameters
         ----------
-        compute : ``compute(start, stop)`` gives for ``order[start:stop]`` the value (1,), the gradient
-            (P,), which is overwritten, and each output (1, stop − start) that is noted, at the parameters
-            that are in the state then.
+        compute : ``compute(start, stop)`` returns for ``order[start:stop]``, at the parameters in the state,
+            the value (1,), the gradient (P,), which is overwritten, and each noted output (1, stop − start).
         done : how many updates have been made already.
 
         Returns
@@ -276,7 +275,7 @@ class Training:
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """What native code for it depends on."""
+        """All that its native code depends on."""
         return self.updated, *self.steps
 
     @built_once
@@ -298,7 +297,7 @@ class Training:
 
 def _whole(name: str, given: Any) -> npt.NDArray[np.int64]:
     array = np.asarray(given)
-    if array.size and array.dtype.kind not in "iu":  # a mask or fractions would name other examples
+    if array.size and array.dtype.kind not in "iu":  # a mask or fractions would index other examples
         raise TypeError(f"{name} of a training must be whole numbers, got an array of {array.dtype}")
     return np.ascontiguousarray(array, np.int64)
 
@@ -314,7 +313,7 @@ _NEAR = 1e-280, 1e280  # squares that have lost nothing
 
 
 def length(gradient: npt.NDArray[Any]) -> float:
-    """√Σ g², by way of numbers near 1 where a square is beyond the range of floats, or below it."""
+    """√Σ g², scaled where a square overflows or underflows."""
     gradient = gradient.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):
         square = float(gradient @ gradient)

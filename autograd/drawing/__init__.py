@@ -1,13 +1,13 @@
-"""`draw`: the recorded graph as a picture, in one visual language.
+"""`draw`: the recorded graph as a picture.
 
 Each module imports only from those before it:
 
 - `style`: every colour, shape, line and font.
-- `text`: pure functions from boxes and arrows to DOT. Nothing there knows about `Value`.
-- `view`, `expansion`: what there is to draw: the graph as it is, or with fused nodes opened up.
-- `boxes`, `collapse`: what it looks like: every node one by one, or layers, neurons and repeats as a box.
-- `rendering`: `Drawing`, and the programs that turn its text into a file or a notebook picture.
-- `picture`: `draw`, which leads from the one to the other, and checks its arguments.
+- `text`: pure functions from boxes and arrows to DOT.
+- `view`, `expansion`: the graph as recorded, or with fused nodes expanded.
+- `boxes`, `collapse`: a box for each node, or for each layer, neuron and repeat.
+- `rendering`: `Drawing`, and the programs that render its text.
+- `picture`: `draw`.
 """
 
 from .picture import draw

@@ -1,7 +1,4 @@
-"""What a node looks like: shape is its kind, colour the sign and size of its gradient, a badge its operation.
-
-`one_by_one` is a graph in which every node has a box of its own.
-"""
+"""The look of a node: shape is its kind, colour the sign and size of its gradient, a badge its operation."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from .view import View
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the nodes of one picture are shown."""
+    """The look of the nodes of one picture."""
 
     view: View
     precision: int
@@ -37,7 +34,7 @@ class Look:
         return "output" if node in self.view.outputs else "result"
 
     def name(self, node: Value) -> str:
-        """The label; within the frames of its scope ``layer0.neuron1.w2`` is ``w2``."""
+        """The label: within the frames of its scope ``layer0.neuron1.w2`` is ``w2``."""
         return node.label.removeprefix(f"{node.scope}.") if node.scope else node.label
 
     def symbol(self, node: Value) -> str:
@@ -48,11 +45,10 @@ class Look:
         return f"{number:.{self.precision}g}"
 
     def range(self, numbers: Sequence[float]) -> str:
-        """The least and the largest of some numbers."""
+        """The smallest and the largest of some numbers."""
         return " … ".join(dict.fromkeys(map(self.number, _ends(numbers)))) or "none"
 
     def on_path(self, nodes: Iterable[Any]) -> bool:
-        """Whether one of the nodes is on a highlighted path."""
         return not self.reached.isdisjoint(nodes)
 
     def faded(self, nodes: Iterable[Any]) -> bool:
@@ -64,47 +60,38 @@ class Look:
         return WIDTH_OF_START if self.start in nodes else WIDTH_ON_PATH
 
     def largest(self, nodes: Iterable[Value]) -> float:
-        """The largest gradient, which is darkest. The output's own does not count: it is always 1."""
+        """The largest |gradient|, which is darkest. The output's own, always 1, does not count."""
         grads = (self.view.grad(node) for node in nodes if node not in self.view.outputs)
         return max((abs(grad) for grad in grads if grad is not None and math.isfinite(grad)), default=1.0)
 
     def fill(self, grads: Sequence[float], largest: float) -> str:
-        """The colour of a gradient; of several, from that of the least to that of the largest."""
+        """The colour of a gradient; of several a gradient from the smallest to the largest."""
         shades = dict.fromkeys(PALETTE.shade(end, largest) for end in _ends(grads))
         return ":".join(shades) or PALETTE["paper"]
 
     def box(self, node: Value, largest: float) -> Box:
         """One node: its operation, label, data and gradient."""
-        kind, grad, row = self.kind(node), self.view.grad(node), self.view.row(node)
-        cluster, faded = self.view.cluster(node), self.faded([node])
+        kind, grad, row, data = self.kind(node), self.view.grad(node), self.view.row(node), node.data
+        box = Box(
+            kind, label=node.label, rows=(("", self.number(data)),), tooltip=f"constant {data!r}",
+            faded=self.faded([node]), cluster=self.view.cluster(node),
+        )  # fmt: skip
         if kind == "constant":
-            return Box(
-                kind,
-                label=node.label,
-                rows=(("", self.number(node.data)),),
-                faded=faded,
-                cluster=cluster,
-                tooltip=f"constant {node.data!r}",
-            )
-        lines = [node.label, f"op {row.name}" if row else kind, f"data {node.data!r}", f"grad {grad!r}"]
-        return Box(
-            kind,
+            return box
+        lines = [node.label, f"op {row.name}" if row else kind, f"data {data!r}", f"grad {grad!r}"]
+        return replace(
+            box,
             symbol=self.symbol(node),
             label=self.name(node),
-            rows=(("data", self.number(node.data)), ("grad", "none" if grad is None else self.number(grad))),
+            rows=(("data", self.number(data)), ("grad", "none" if grad is None else self.number(grad))),
             fill=self.fill([] if grad is None else [grad], largest),
             dashed=grad is None,
-            faded=faded,
             width=self.width([node]),
-            cluster=cluster,
-            tooltip="\n".join(line for line in lines if line),
+            tooltip="\n".join(filter(None, lines)),
         )
 
     def arrows(self, node: Value, index: Callable[[Value], int]) -> Iterator[Arrow]:
-        """The edges into a node, one for each operand: x * x has two. What it does not read is dashed.
-
-        `index` gives the number of a node's box.
-        """
+        """The edges into a node: x * x has two, and one from a branch not taken is dashed."""
         row = self.view.row(node)
         if row is None:
             return
@@ -113,21 +100,20 @@ class Look:
         links: Iterable[tuple[Value, float | None]] = ((parent, 0.0) for parent in self.view.parents(node))
         if self.derivatives or row.select is not None:
             links = self.view.links(node)
-        head = index(node)
-        for parent, slope in links:
+        for parent, partial in links:
             written = self.derivatives and not parent.constant
             yield Arrow(
                 index(parent),
-                head,
-                label=self.number(slope) if written and slope is not None else "",
-                dashed=slope is None,
+                index(node),
+                label=self.number(partial) if written and partial is not None else "",
+                dashed=partial is None,
                 faded=self.faded([parent]),
-                bold=self.on_path([parent]),  # all that leaves a node of a highlighted path is on one
+                bold=self.on_path([parent]),  # every edge from a node on a path is on one
             )
 
 
 def _ends(numbers: Sequence[float]) -> Sequence[float]:
-    """The least and the largest; nan if there is one, which `min` and `max` may pass over."""
+    """The smallest and the largest; nan if there is one, which `min` and `max` may miss."""
     invalid = [number for number in numbers if number != number]
     return invalid[:1] or ((min(numbers), max(numbers)) if numbers else ())
 
@@ -143,9 +129,9 @@ def one_by_one(look: Look) -> tuple[list[Box], list[Arrow]]:
 
 
 def _spaced(boxes: Sequence[Box], arrows: list[Arrow]) -> list[Arrow]:
-    """Leave room for a layer's own leaves behind the layer before it.
+    """Leave a column for a layer's own leaves behind the layer before it.
 
-    Else they share a column with that layer's results, and one frame is drawn below the other.
+    Else they share one with its results, and one frame is drawn below the other.
     """
     frames = [box.cluster[:1] for box in boxes]
 

@@ -1,4 +1,4 @@
-"""Layers and neurons, and what was recorded many times, as one box each."""
+"""Layers, neurons and repeated nodes as one box each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .view import View, parts
 
 @dataclass(slots=True)
 class Group:
-    """The nodes of a scope; where `scope` is empty, the repeats of one node outside of all scopes."""
+    """The nodes of a scope; with an empty `scope` the repeats of one node outside of all scopes."""
 
     scope: Cluster
     leaves: list[Value] = field(default_factory=list)
@@ -38,26 +38,24 @@ class Group:
 class Groups:
     """The graph divided into groups, each drawn as one box.
 
-    A node recorded at least `depth` scopes deep belongs to the group of its outermost scope, from `depth`
-    on, that is not `opened`; so does one of a scope that ends before, with no other scope in it. All other
-    nodes are grouped with their repeats, such as the losses of many examples: operations with the same row,
-    the same label and operands from the same groups, and leaves with the same label that the same groups
-    read.
+    A node at least `depth` scopes deep belongs to its outermost scope, from `depth` on, that is not `opened`;
+    so does a node of a shallower scope without scopes in it. All other nodes are grouped with their repeats,
+    such as the losses of many examples: operations of equal row and label on operands from the same groups,
+    and leaves of equal label that the same groups read.
 
-    A sequence is looked at once for all nodes of a group that read it. So the time grows with the
-    parameters of a model and not with its edges.
+    A sequence is read once for a group, so the time grows with the parameters of a model, not with its edges.
 
     Attributes
     ----------
     of : the index of each node's group in `groups`.
-    groups : by the place of their first node in the graph.
+    groups : in the order of their first nodes.
     sources : by the indices of two groups, the nodes of the first that the second reads.
     """
 
     def __init__(self, view: View, depth: int, limit: int, opened: Collection[Cluster] = ()) -> None:
         self._view, self._depth, self._opened = view, depth, opened
         scopes = {parts(scope) for scope in {node.scope for node in view.values}}
-        self._around = {scope[:size] for scope in scopes for size in range(len(scope))}  # with others in them
+        self._around = {scope[:size] for scope in scopes for size in range(len(scope))}  # scopes with scopes
         self._operations = set(view.operations)
         self._keys: dict[Value, Any] = {}  # equal for nodes of one group
         self._keys_within: dict[int, dict[Any, None]] = {}  # by the id of a sequence
@@ -67,9 +65,8 @@ class Groups:
             for parent in parents:
                 if parent in readers:
                     readers[parent].add(self._keys[node])
-        for leaf in loose:
-            self._keys[leaf] = (self._keys[leaf], tuple(sorted(readers[leaf])))
-        first = [self._keys[node] for node in chain(loose, view.operations)]  # an operation places its scope
+        self._keys.update({leaf: (self._keys[leaf], tuple(sorted(readers[leaf]))) for leaf in loose})
+        first = [self._keys[node] for node in chain(loose, view.operations)]  # operations place their scopes
         index = {key: place for place, key in enumerate(dict.fromkeys((*first, *self._keys.values())))}
         self.of = {node: index[key] for node, key in self._keys.items()}
         self.groups = [Group(()) for _ in index]
@@ -85,16 +82,16 @@ class Groups:
         self._connect()
 
     def _scope(self, scope: str) -> Cluster:
-        """The scope that a node recorded in `scope` is drawn as; empty if it is drawn outside of all."""
+        """The scope that stands for a node recorded in `scope`; empty if there is none."""
         every = parts(scope)
         first = self._depth if every in self._around else min(self._depth, len(every))
         outer = (every[:size] for size in range(first, len(every) + 1) if size)
         return next((scope for scope in outer if scope not in self._opened), ())
 
     def _find_keys(self, limit: int) -> list[Value]:
-        """Give the nodes of a group equal keys: numbers, which stay small. Return the leaves without scope.
+        """Give the nodes of a group equal keys, small numbers. Return the leaves outside of all scopes.
 
-        Their keys are not final: the groups that read them are only known afterwards.
+        Their keys are not final: the groups that read them are known afterwards.
         """
         view, keys = self._view, self._keys
         numbers: dict[Any, int] = {}
@@ -118,7 +115,7 @@ class Groups:
                     loose.append(node)
                     key = (node.constant, node.label, place)
             keys[node] = numbers.setdefault(key, len(numbers))
-            if len(numbers) > limit:  # it can only become more, and a million keys take long
+            if len(numbers) > limit:  # a million keys would take long
                 refuse(f"more than {limit:,} of its {len(view.values):,} nodes", limit, self._depth)
         return loose
 
@@ -130,7 +127,7 @@ class Groups:
         return self._keys_within[id(operand)]
 
     def _reads(self) -> Iterator[tuple[Value, tuple[Value, ...]]]:
-        """Each operation with its parents; a sequence only once for its readers in one group and scope."""
+        """Each operation with its parents; a sequence once for its readers in one group and scope."""
         seen: set[Any] = set()
         for node in self._view.operations:
             for operand in self._view.operands(node):
@@ -143,8 +140,8 @@ class Groups:
     def _connect(self) -> None:
         """Find `sources`, and how often each scope was recorded.
 
-        That is the greatest common divisor of how often its operations were, row by row, and of the number
-        of operations that no other one in the scope reads, for a chain of two additions is no repeat.
+        That is the greatest common divisor of the counts of its operations, row by row, and of its operations
+        that no other one in the scope reads: a chain of two additions is no repeat.
         """
         of, consumed = self.of, set[Value]()
         for node, parents in self._reads():
@@ -167,7 +164,7 @@ class Groups:
 
 
 def collapsed(look: Look, groups: Groups) -> tuple[list[Box], list[Arrow]]:
-    """A box for each group; the number at an arrow is how many values go along it each time."""
+    """A box for each group, and arrows labelled with the number of values each time."""
     largest = look.largest(node for group in groups.groups if not group.scope for node in group.members)
     boxes = [_box(look, group, largest) for group in groups.groups]
     arrows: list[Arrow] = []
@@ -179,8 +176,8 @@ def collapsed(look: Look, groups: Groups) -> tuple[list[Box], list[Arrow]]:
             continue
         each, rest = divmod(len(sources), group.times)
         values = len(sources) if rest else each
-        label = f"{values:,}" if values > 1 else ""
         faded, bold = look.faded(sources), look.on_path(sources)
+        label = f"{values:,}" if values > 1 else ""
         arrows.append(Arrow(tail, head, label, faded=faded, bold=bold, count=True))
     return boxes, arrows
 
@@ -201,20 +198,18 @@ def _box(look: Look, group: Group, largest: float) -> Box:
 
 
 def _scope_box(look: Look, group: Group) -> Box:
-    """A scope: how many parameters and operations it has, and the norm of its gradient."""
+    """A scope: its numbers of parameters and operations, and the norm of its gradient."""
     parameters = [leaf for leaf in group.leaves if not leaf.constant]
     grads = [grad for grad in map(look.view.grad, parameters or group.operations) if grad is not None]
-    rows: list[tuple[str, str]] = []
-    if parameters:
-        rows.append(("parameters", f"{len(parameters):,}"))
-    if group.operations:
-        rows.append(("operations", f"{len(group.operations) // group.times:,}"))
-    if parameters:
-        rows.append(("|grad|", look.number(math.hypot(*grads)) if grads else "none"))
+    rows = {
+        "parameters": f"{len(parameters):,}" if parameters else "",
+        "operations": f"{len(group.operations) // group.times:,}" if group.operations else "",
+        "|grad|": (look.number(math.hypot(*grads)) if grads else "none") if parameters else "",
+    }
     return Box(
         "group",
         label=group.scope[-1],
-        rows=tuple(rows),
+        rows=tuple((caption, text) for caption, text in rows.items() if text),
         fill=PALETTE["layer" if len(group.scope) == 1 else "neuron"],
         dashed=not grads,
         cluster=group.scope[:-1],
@@ -242,7 +237,7 @@ def _repeats_box(look: Look, members: list[Value], largest: float) -> Box:
 
 
 def refuse(size: str, limit: int, depth: int | None) -> NoReturn:
-    """Raise `GraphTooLargeError`, saying the size, the limit and what to do about it."""
+    """Raise `GraphTooLargeError` with the size, the limit and the cure."""
     if depth is None:
         size = f"the graph has {size}"
         cure = "collapse it with depth=1 (every layer of a model as one box) or depth=2 (every neuron)"

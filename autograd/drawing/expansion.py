@@ -1,4 +1,4 @@
-"""The graph with fused nodes, such as a softmax, opened up."""
+"""The graph with fused nodes, such as a softmax, expanded."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .view import View, parts
 
 
 class Expanded(View):
-    """The graph with the expansion in the place of each fused node of some rows, and so on within.
+    """The graph with the fused nodes of some rows expanded, also within expansions.
 
-    The user's graph is not touched: an expansion is recorded on the node's operands, which do not
-    know of it, and the view remembers that the fused node is now computed as the expansion's end.
+    The user's graph stays as it is: an expansion is recorded on the node's operands, and the view keeps the
+    end of the expansion in the place of the node.
 
     Parameters
     ----------
     outputs : the nodes to draw with all that they depend on.
-    names : the rows to open.
-    depth : nodes at least this many scopes deep stay closed, for they will be collapsed.
+    names : the rows to expand.
+    depth : nodes at least this many scopes deep stay fused, since they will be collapsed.
     """
 
     def __init__(self, outputs: Sequence[Value], names: Collection[str], depth: float = math.inf) -> None:
@@ -36,7 +36,7 @@ class Expanded(View):
         self._grads: dict[Value, float | None] = {}  # of inner nodes
         self._seen: set[Any] = set(self.values)
         self._same: dict[Any, Any] = {}  # inner node -> the equal inner node recorded before it
-        self._known: dict[Any, Value] = {}  # what makes inner nodes equal -> the first of them
+        self._known: dict[Any, Value] = {}  # signature -> the first inner node that has it
         self._numbers: Counter[str] = Counter()  # of the frames around expansions
         inner = self._open()
         # Nested expansions may place a shared node after its first reader.
@@ -57,8 +57,8 @@ class Expanded(View):
         return self._clusters.get(node) or parts(node.scope)
 
     def _open(self) -> Iterable[Value]:
-        """Expand from the outside in, until nothing wanted is left; returns the inner nodes."""
-        within: dict[Value, frozenset[str]] = {}  # the rows that an inner node is an expansion of
+        """Expand from the outside in; returns the inner nodes."""
+        within: dict[Value, frozenset[str]] = {}  # inner node -> the rows that it is an expansion of
         tried: set[Value] = set()
         pending = True
         while pending:
@@ -79,10 +79,7 @@ class Expanded(View):
         return within
 
     def _expand(self, node: Value, row: Primitive) -> list[Any]:
-        """The new nodes of one expansion. What two expansions both compute is drawn once.
-
-        Three probabilities of one softmax are three expansions, but three exponentials and one sum.
-        """
+        """The new nodes of one expansion: three probabilities of one softmax share exponentials and sum."""
         assert row.expansion is not None
         end = row.expansion(*self.operands(node))
         if type(end) is not Value or end in self._seen or not end.operands:  # under no_grad, for one
@@ -111,18 +108,18 @@ class Expanded(View):
         return fresh
 
     def _shared(self, operand: Any) -> Any:
-        """An operand, with the equal inner nodes that were recorded before in the place of its own."""
+        """An operand with equal inner nodes replaced by the first of them."""
         if type(operand) is tuple:
             return tuple([self._same.get(each, each) for each in operand])
         return self._same.get(operand, operand)
 
     def _signature(self, node: Value) -> tuple[int, ...]:
-        """The parents, without their order where it changes nothing: a sum is correctly rounded."""
+        """The parents, of a sum, which is correctly rounded, in any order."""
         ids = [id(parent) for parent in self.parents(node)]
         return tuple(sorted(ids) if node.op == "sum" else ids)
 
     def _postorder(self, ends: Iterable[Any], seen: Collection[Any]) -> list[Any]:
-        """What the ends depend on and is not seen yet, operands first (see `graph.ancestors`)."""
+        """The ancestors of the ends that are not seen yet, operands first (see `graph.ancestors`)."""
         order: list[Any] = []
         found: set[Any] = set()
         stack: list[Any] = list(ends)[::-1]
@@ -137,7 +134,7 @@ class Expanded(View):
         return order
 
     def _spread_gradients(self, inner: Iterable[Value]) -> None:
-        """Carry the gradients of the opened nodes through their expansions, by the chain rule."""
+        """The gradients of inner nodes, by the chain rule from the expanded nodes."""
         self._grads = dict.fromkeys(inner)
         adjoints = {node: self.grad(node) for node in self._ends if node not in self._grads}
 

@@ -21,7 +21,7 @@ _ENGINES = ("dot", "neato")
 
 
 def require_kind(kind: type, **arguments: Any) -> None:
-    """Refuse, by its name, an argument that is not of that kind."""
+    """Refuse arguments of another kind, by name."""
     expected = {bool: "True or False", str: "a string"}[kind]
     for name, given in arguments.items():
         if not isinstance(given, kind):
@@ -36,8 +36,8 @@ class Drawing:
     ----------
     source : the DOT text.
     engine : the Graphviz layout that places its nodes, ``"dot"`` or ``"neato"``.
-    links : what drawn elements stand for, where that is not the drawing's own affair: by the name of a
-        node, or of an edge as ``"tail->head"``, a `Value`, or the scope of several.
+    links : what drawn elements show, for `explore`: by the name of a node, or of an edge as
+        ``"tail->head"``, a `Value`, or the scope of several.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Drawing:
         if self.engine not in _ENGINES:
             raise ValueError(f"engine must be one of {', '.join(_ENGINES)}, got {self.engine!r:.60}")
 
-    quoted = staticmethod(quoted)  # for those who write DOT of their own
+    quoted = staticmethod(quoted)  # for DOT of one's own
     marked_up = staticmethod(marked_up)
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class Drawing:
         return self.render("svg").decode()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows: the picture, or how to get a renderer."""
+        """The picture for a notebook, or how to get a renderer."""
         try:
             return {"image/svg+xml": self._repr_svg_(), "text/plain": repr(self)}
         except MissingExtraError as error:
@@ -122,7 +122,7 @@ _rendering = threading.Lock()  # Graphviz keeps its state in global variables
 
 
 def _render(source: str, engine: str, format: str) -> bytes:
-    """Render in this process with pygraphviz, otherwise with the `dot` program."""
+    """Render in this process with pygraphviz, otherwise with the ``dot`` program."""
     try:
         import pygraphviz
     except ImportError:
@@ -157,11 +157,11 @@ def _render_with_program(source: str, engine: str, format: str) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Graphviz's libraries, fontconfig above all, write to the process's stderr from the user."""
+    """Silence the process's stderr, on which Graphviz's libraries, fontconfig above all, write."""
     try:
         sys.stderr.flush()
         stderr = os.dup(2)
-    except (AttributeError, OSError, ValueError):  # no stderr, as under pythonw: nothing can be seen
+    except (AttributeError, OSError, ValueError):  # no stderr, as under pythonw
         with redirect_stderr(io.StringIO()):
             yield
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 
 Dash = str | tuple[int, tuple[int, ...]]
 
@@ -11,29 +10,16 @@ _DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, 
 _MARKERS = "o^sDvPX*"
 
 
-class Palette(Mapping[str, str]):
-    """Colours by what they mean, and the colours between the faint and the strong ones."""
-
-    def __init__(self, colors: Mapping[str, str]) -> None:
-        self._colors = dict(colors)
-
-    def __getitem__(self, name: str) -> str:
-        return self._colors[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._colors)
-
-    def __len__(self) -> int:
-        return len(self._colors)
+class Palette(dict[str, str]):
+    """Colours by their meaning, and the shades from faint to strong."""
 
     def shade(self, value: float, largest: float) -> str:
-        """The colour to fill a box with: blue above 0, orange below, darker the larger; grey at 0.
+        """The fill of a box: blue above 0, orange below, darker the larger; grey at 0.
 
         Parameters
         ----------
         value : the value; nan has a colour of its own.
-        largest : the absolute value that gets the darkest colour. Each power of ten below it is fainter,
-            down to four.
+        largest : the absolute value of the darkest colour. Each of four powers of ten below it is fainter.
 
         Returns
         -------
@@ -48,10 +34,7 @@ class Palette(Mapping[str, str]):
         return self.tint(value, strength(value, largest))
 
     def tint(self, value: float, share: float, kind: str = "") -> str:
-        """The colour for the sign of a value, `share` of the way from the faintest to the darkest.
-
-        `kind` is ``""`` for filling a box, ``" line"`` for drawing a line.
-        """
+        """The colour of a sign, `share` of the way from faint to dark; of a line if `kind` is ``" line"``."""
         if value != value:
             return self[f"invalid{kind}"]
         if value == 0.0:
@@ -60,9 +43,9 @@ class Palette(Mapping[str, str]):
         return _mix(self[f"{sign}{kind}"], self[f"{sign}{kind} strong"], share)
 
     def series(self, number: int) -> tuple[str, Dash, str]:
-        """The colour, the dash and the marker of line `number` of a plot, from 0; in matplotlib's words.
+        """The colour, dash and marker of line `number` of a plot, from 0, as matplotlib names them.
 
-        Each of the three alone distinguishes the first six lines, so grey print does too.
+        Each alone distinguishes the first six lines, in grey print too.
 
         Examples
         --------
@@ -75,78 +58,46 @@ class Palette(Mapping[str, str]):
         return self[f"series {number % count}"], dash, _MARKERS[number % len(_MARKERS)]
 
 
-PALETTE = Palette(
-    {
-        # Blue and orange differ for every kind of colour vision, and are equally dark in grey print,
-        # so that darkness alone means size. From faint to strong, to fill a box and to draw a line.
-        "positive": "#d9e9f8",
-        "positive strong": "#82b6e6",
-        "positive line": "#5b91c4",
-        "positive line strong": "#0b559f",
-        "negative": "#fbe4cd",
-        "negative strong": "#eea35f",
-        "negative line": "#c27a3a",
-        "negative line strong": "#983d00",
-        "zero": "#eeeeee",
-        "zero line": "#919191",
-        "invalid": "#e7b3d6",  # nan
-        "invalid line": "#a3317c",
-        "paper": "#ffffff",
-        "ink": "#1a1a1a",
-        "caption": "#404040",
-        "faded": "#707070",  # what is not on the highlighted paths
-        "faded line": "#c4c4c4",
-        "line": "#6b6b6b",
-        "badge": "#3d3d3d",  # behind the symbol of an operation
-        "layer": "#f7f7f4",
-        "neuron": "#fdfdfb",
-        "frame": "#8f8f88",
-        "grid": "#dcdddf",  # behind the lines of a plot, between the rows of a table
-        "series 0": "#0a5aa6",  # the lines of a plot, which are no signs
-        "series 1": "#a84600",
-        "series 2": "#1a7f5a",
-        "series 3": "#b03a80",
-        "series 4": "#6b2d12",
-        "series 5": "#1c1e21",
-        "font": "Helvetica,Arial,sans-serif",
-    }
-)
-"""The style of all drawings: colours by what they mean, and the font."""
+# Each colour on light and on dark paper, where larger is lighter. Blue and orange differ for every kind of
+# colour vision and are equally dark in grey print, so darkness alone means size.
+_COLORS = {
+    "positive": ("#d9e9f8", "#20344a"),
+    "positive strong": ("#82b6e6", "#275a8a"),
+    "positive line": ("#5b91c4", "#4f7299"),
+    "positive line strong": ("#0b559f", "#82bbf2"),
+    "negative": ("#fbe4cd", "#46301c"),
+    "negative strong": ("#eea35f", "#80470f"),
+    "negative line": ("#c27a3a", "#90653e"),
+    "negative line strong": ("#983d00", "#f0a558"),
+    "zero": ("#eeeeee", "#2b2e32"),
+    "zero line": ("#919191", "#696e73"),
+    "invalid": ("#e7b3d6", "#7a3f66"),  # nan
+    "invalid line": ("#a3317c", "#d983bd"),
+    "paper": ("#ffffff", "#17191c"),
+    "ink": ("#1a1a1a", "#ececea"),
+    "caption": ("#404040", "#d0d3d7"),
+    "faded": ("#707070", "#8b9096"),  # off the highlighted paths
+    "faded line": ("#c4c4c4", "#474c52"),
+    "line": ("#6b6b6b", "#9a9fa5"),
+    "badge": ("#3d3d3d", "#d8dade"),  # behind the symbol of an operation
+    "layer": ("#f7f7f4", "#1f2226"),
+    "neuron": ("#fdfdfb", "#1a1c1f"),
+    "frame": ("#8f8f88", "#6c7178"),
+    "grid": ("#dcdddf", "#3b4047"),  # behind the lines of a plot, between the rows of a table
+    "series 0": ("#0a5aa6", "#7fb6ee"),  # lines of a plot
+    "series 1": ("#a84600", "#ee9f50"),
+    "series 2": ("#1a7f5a", "#4fc49a"),
+    "series 3": ("#b03a80", "#e07fd0"),
+    "series 4": ("#6b2d12", "#b08a76"),
+    "series 5": ("#1c1e21", "#e9e9e6"),
+}
 
-DARK = Palette(
-    {
-        **PALETTE,  # on dark paper the larger is the lighter
-        "positive": "#20344a",
-        "positive strong": "#275a8a",
-        "positive line": "#4f7299",
-        "positive line strong": "#82bbf2",
-        "negative": "#46301c",
-        "negative strong": "#80470f",
-        "negative line": "#90653e",
-        "negative line strong": "#f0a558",
-        "zero": "#2b2e32",
-        "zero line": "#696e73",
-        "invalid": "#7a3f66",
-        "invalid line": "#d983bd",
-        "paper": "#17191c",
-        "ink": "#ececea",
-        "caption": "#d0d3d7",
-        "faded": "#8b9096",
-        "faded line": "#474c52",
-        "line": "#9a9fa5",
-        "badge": "#d8dade",
-        "layer": "#1f2226",
-        "neuron": "#1a1c1f",
-        "frame": "#6c7178",
-        "grid": "#3b4047",
-        "series 0": "#7fb6ee",
-        "series 1": "#ee9f50",
-        "series 2": "#4fc49a",
-        "series 3": "#e07fd0",
-        "series 4": "#b08a76",
-        "series 5": "#e9e9e6",
-    }
+PALETTE = Palette(
+    {name: light for name, (light, _) in _COLORS.items()} | {"font": "Helvetica,Arial,sans-serif"}
 )
+"""The style of all drawings: colours by their meaning, and the font."""
+
+DARK = Palette(PALETTE | {name: dark for name, (_, dark) in _COLORS.items()})
 """The same on a dark page."""
 
 
@@ -174,16 +125,16 @@ SHAPES = {
     "output": "shape=box, peripheries=2",
     "group": 'shape=folder, margin="0.12,0.08"',
 }
-"""What each kind of box looks like, as DOT attributes."""
+"""The DOT attributes of each kind of box."""
 
 WIDTH = 1.2  # of the line around a box
 WIDTH_ON_PATH, WIDTH_OF_START = 2.4, 4.0  # where paths are highlighted
 
-DECADES = 4  # a value this many powers of ten below the largest has the faintest colour
+DECADES = 4  # powers of ten from the faintest colour to the strongest
 
 
 def strength(value: float, largest: float) -> float:
-    """The place of |value| on a scale from 0, four powers of ten or more below `largest`, to 1 at `largest`.
+    """|value| on a logarithmic scale: 1 at `largest`, 0 at four powers of ten below it or more.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From boxes and arrows to DOT, by pure functions: nothing here knows about `Value`."""
+"""From boxes and arrows to DOT, by pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..files import shortened
 from .style import PALETTE, SHAPES, WIDTH, WIDTH_ON_PATH
 
-Cluster = tuple[str, ...]  # nested frames, outermost first; what follows a NUL in a name is not shown
+Cluster = tuple[str, ...]  # nested frames, outermost first; the part of a name after a NUL is not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Box:
     kind: str
     symbol: str = ""
     label: str = ""
-    times: int = 1  # how often it was recorded
+    times: int = 1  # recordings
     rows: tuple[tuple[str, str], ...] = ()  # caption and text
     fill: str = PALETTE["paper"]
     dashed: bool = False
@@ -32,7 +32,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One drawn edge, between boxes by their number."""
+    """One drawn edge between numbered boxes."""
 
     tail: int
     head: int
@@ -40,11 +40,11 @@ class Arrow:
     dashed: bool = False
     faded: bool = False
     bold: bool = False
-    count: bool = False  # the label is how many values go along it, not a derivative
-    far: bool = False  # two columns on rather than one
+    count: bool = False  # the label is a number of values, not a derivative
+    far: bool = False  # spans two columns
 
 
-CROWDED = 150  # arrows, beyond which Graphviz might seek the shortest lines for minutes: it is told to stop
+CROWDED = 150  # arrows; beyond, Graphviz might optimise for minutes and gets a limit
 
 
 def dot_text(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str, title: str, legend: bool) -> str:
@@ -64,24 +64,23 @@ def dot_text(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str, titl
         *("  " + _arrow_text(arrow) for arrow in arrows),
         *(_legend(boxes, arrows, direction) if legend else ()),
     ]
-    if title:  # below the clusters, which would inherit it
+    if title:  # after the clusters, which would inherit it
         lines.append(f"  graph [label={quoted(title)}, labelloc=t, labeljust=c, fontsize=18]")
     return "\n".join([*lines, "}", ""])
 
 
 # --- escaping --------------------------------------------------------------------------------------
 
-# What XML and so SVG cannot hold: control characters and lone surrogates.
+# Control characters and lone surrogates, which XML cannot hold.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LONGEST = 48  # characters of a label that are shown; the tooltip has more
-_MOST = 1_000  # characters of any text: Graphviz takes no string of 16,384 bytes
+_LONGEST = 48  # characters of a label; the tooltip has more
+_MOST = 1_000  # characters of any text: Graphviz refuses strings of 16,384 bytes
 
 
 def marked_up(text: str, newline: str = "<BR/>") -> str:
-    r"""The text for an HTML-like label, so that exactly it is shown.
+    r"""The text, escaped for an HTML-like label and cut to 1,000 characters.
 
-    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double. Beyond
-    1,000 characters it says how many more there are.
+    Graphviz expands ``\N`` (the node's name) and its like in these labels too, so backslashes double.
 
     Examples
     --------
@@ -93,19 +92,18 @@ def marked_up(text: str, newline: str = "<BR/>") -> str:
 
 
 def quoted(text: str) -> str:
-    r"""The text as a quoted DOT string that shows exactly it: no escapes, no entities, no HTML.
+    r"""The text as a quoted DOT string that shows it literally: no escapes, no entities, no HTML.
 
     Examples
     --------
     >>> print(quoted('"\\N" is <b>'))
     "&quot;\\N&quot; is &lt;b&gt;"
     """
-    first = " " if text.startswith("\n") else ""  # Graphviz reads freed memory for a first line that is empty
+    first = " " if text.startswith("\n") else ""  # Graphviz reads freed memory for an empty first line
     return f'"{first}{marked_up(text, chr(92) + "n")}"'
 
 
 def _shortened(text: str) -> str:
-    """The text cut to what fits a drawing."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -129,13 +127,13 @@ def _box_text(name: str, box: Box) -> str:
 
 
 def _table(box: Box) -> str:
-    """The label of a box: badge and name, then a row for each number."""
+    """The label of a box: badge and name, and a row for each number."""
     ink, badge, caption = (PALETTE["faded" if box.faded else name] for name in ("ink", "badge", "caption"))
     label = f"{_shortened(box.label)} ×{box.times:,}".strip() if box.times > 1 else _shortened(box.label)
     wide = ' COLSPAN="2"'
     title = ""
     if box.symbol:
-        # Graphviz measures bold text as regular text, so a word would overflow its badge.
+        # Graphviz measures bold text as regular text; a word would overflow its badge.
         room = "\N{NO-BREAK SPACE}" if len(box.symbol) > 3 else ""
         word = f"{room}<B>{marked_up(box.symbol)}</B>{room}"
         symbol = f'<FONT COLOR="{PALETTE["paper"]}">{word}</FONT>'
@@ -178,7 +176,7 @@ def _arrow_text(arrow: Arrow) -> str:
 
 
 def frames(boxes: Sequence[Box]) -> dict[Cluster, int]:
-    """The frames around the boxes by the number that DOT knows them by: frame 3 is ``cluster_3``."""
+    """The frames around the boxes with their numbers in DOT: frame 3 is ``cluster_3``."""
     numbers: dict[Cluster, int] = {}
     for box in boxes:
         for size in range(len(box.cluster) + 1):
@@ -187,7 +185,7 @@ def frames(boxes: Sequence[Box]) -> dict[Cluster, int]:
 
 
 def _framed(boxes: Sequence[Box]) -> Iterator[str]:
-    """The boxes within the nested frames of their clusters, frames in order of first appearance."""
+    """The boxes within the nested frames of their clusters, in order of first appearance."""
     rank = frames(boxes)
 
     def place(index: int) -> list[int]:
@@ -223,10 +221,7 @@ _SHAPES_EXPLAINED = {
 
 
 def _legend(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str) -> Iterator[str]:
-    """The visual language in its own words, as far as the picture speaks it.
-
-    One row for the shapes, one for the colours, and one for the labels and styles of lines.
-    """
+    """The legend of what the picture has: a row each for shapes, for colours, and for labels and lines."""
     kinds = {box.kind for box in boxes}
     fills = [("< 0", "negative strong"), ("= 0", "zero"), ("> 0", "positive strong")]
     if any(box.fill == PALETTE["invalid"] for box in boxes):
@@ -246,10 +241,8 @@ def _legend(boxes: Sequence[Box], arrows: Sequence[Arrow], direction: str) -> It
         "color": colours,
         "note": [Box("constant", rows=(("", note),)) for note, needed in notes.items() if needed],
     }
-    across = direction in ("LR", "RL")
-    rows = {row: samples for row, samples in rows.items() if samples}
-    if across:  # where the last comes on top
-        rows = dict(reversed(rows.items()))
+    across = direction in ("LR", "RL")  # where the last row comes on top
+    rows = {row: rows[row] for row in list(rows)[:: -1 if across else 1] if rows[row]}
     yield "  subgraph cluster_legend {"
     caption = "shape is the kind, colour the gradient: the darker, the larger"
     yield f'    graph [label="{caption}", labeljust=l, style=rounded, color="{PALETTE["frame"]}"]'

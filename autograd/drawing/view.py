@@ -1,4 +1,4 @@
-"""What there is to draw: the recorded graph as it is. `expansion` has the graph with nodes opened up."""
+"""The recorded graph to draw, as it is; `expansion` has it with nodes expanded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class View:
         self.operations = [node for node in self.values if node.primitive is not None]
 
     def end(self, node: Value) -> Value:
-        """The node that says how this one was computed: itself, or the last step of its expansion."""
+        """The node itself, or the last step of its expansion."""
         return node
 
     def row(self, node: Value) -> Primitive | None:
@@ -48,11 +48,11 @@ class View:
         return parts(node.scope)
 
     def parents(self, node: Value) -> tuple[Value, ...]:
-        """The operands, and in the place of each sequence its elements."""
+        """The operands, with the elements of each sequence."""
         return flat(self.operands(node))
 
     def links(self, node: Value) -> Iterable[tuple[Value, float | None]]:
-        """Each parent with the partial of the node by it, ``None`` for what the node does not read."""
+        """Each parent with the partial of the node by it; ``None`` for a branch not taken."""
         row, operands = self.row(node), self.operands(node)
         assert row is not None, "a leaf has no parents"
         args: list[Any] = list(map(numbers_of, operands))
@@ -62,7 +62,7 @@ class View:
         return [(parent, 1.0 if place == chosen else None) for place, parent in enumerate(flat(operands))]
 
     def reached(self, start: Value) -> frozenset[Any]:
-        """The nodes on paths from `start` to an output: in this graph, all that depend on `start`."""
+        """The nodes that depend on `start`."""
         return frozenset(depending([start], self.values, self.parents))
 
 

@@ -1,6 +1,6 @@
-"""`detect_anomaly`: the first number that is not finite is an error. `note_lines`: of all nodes the line.
+"""`detect_anomaly` makes the first number that is not finite an error; `note_lines` notes each node's line.
 
-Both look at a node as it is recorded. While neither is on, recording does not even ask.
+Both inspect a node when it is recorded. While neither is on, recording does not check.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = [
     "detect_anomaly", "not_watching", "note_lines", "require_finite", "require_finite_value", "watching",
 ]  # fmt: skip
 
-_LINES = "lines"  # the setting in which lines are noted and numbers are as they are
+_LINES = "lines"  # the setting that notes lines without checking numbers
 
 
 def detect_anomaly() -> Any:
@@ -25,8 +25,8 @@ def detect_anomaly() -> Any:
 
     Raises
     ------
-    AnomalyError : on leaving finite numbers: the operation, its label, its inputs, and the line of your
-        program that recorded it, which is known of what was recorded within.
+    AnomalyError : names the operation, its label, its inputs, and for a node recorded within the line of your
+        program.
 
     Examples
     --------
@@ -41,9 +41,9 @@ def detect_anomaly() -> Any:
 
 
 def note_lines() -> Any:
-    """Within ``with note_lines():`` this thread notes of every node the line that recorded it.
+    """Within ``with note_lines():`` this thread notes for every node the line that recorded it.
 
-    `explore` shows it. Noting costs some microseconds a node; without it recording is as fast as ever.
+    `explore` shows it. Noting costs some microseconds a node, and nothing while it is off.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def note_lines() -> Any:
 
 
 def not_watching() -> Any:
-    """Within it `detect_anomaly` is off, for what is computed on the way to a result that is watched."""
+    """Switch `detect_anomaly` off for intermediate results, where the final one is watched."""
     return mode("watching", False)
 
 
@@ -66,23 +66,19 @@ def watching() -> bool:
 
 
 def require_finite_value(node: Any) -> None:
-    """Note which line recorded a node, and refuse it if it is not finite and numbers are watched."""
+    """Note the line that recorded a node, and under `detect_anomaly` refuse a number that is not finite."""
     node._note = renoted(node._note, "", "", place())
     if modes.watching is True and not math.isfinite(node._number):
         raise AnomalyError(computation(node))
 
 
 def require_finite(kind: str, node: Any, derivative: Any, reader: Any = None) -> None:
-    """Refuse a derivative that is not finite; `reader` is the node that it came from."""
-    if not math.isfinite(derivative):
-        raise _anomaly(kind, node, float(derivative), reader)
-
-
-def _anomaly(kind: str, node: Any, derivative: float, reader: Any = None) -> AnomalyError:
-    """What `detect_anomaly` says of a derivative that is not finite; `reader` is the node that gave it."""
-    text = f"the {kind} of {describe(node)} became {derivative}, whose data is {node._number}"
+    """Refuse a derivative that is not finite; it came from the node `reader`."""
+    if math.isfinite(derivative):
+        return
+    text = f"the {kind} of {describe(node)} became {float(derivative)}, whose data is {node._number}"
     if reader is not None:
         text += f"; it came from {describe(reader)}: {computation(reader)}"
     elif node.op:
         text += f"; {computation(node)}"
-    return AnomalyError(text)
+    raise AnomalyError(text)

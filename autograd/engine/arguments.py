@@ -1,4 +1,4 @@
-"""What Python and its libraries call a number, as a float or an int."""
+"""Numbers of Python and its libraries, as a float or an int."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_number(data: Any) -> bool:
     kind = getattr(dtype, "kind", "f")  # numpy has it, torch has not
     if kind not in "biuf" or getattr(dtype, "is_complex", False) or getattr(data, "shape", ()) != ():
         return False
-    if getattr(data, "mask", False):  # numpy would make it nan
+    if getattr(data, "mask", False):  # numpy's float() of it is nan
         return False
     return isinstance(data, Real) or (
         hasattr(data, "__float__")
@@ -56,5 +56,5 @@ def integer(data: Any, what: str, least: int, most: int | None = None) -> int:
 
 
 def _digits(whole: Any) -> int:
-    """How many digits an integer has; `str` refuses to write very long ones."""
+    """The number of digits of an integer; `str` refuses very long ones."""
     return int(math.log10(abs(whole))) + 1

@@ -46,10 +46,10 @@ def deep_copy_of(node: Any, memo: dict[int, Any]) -> Any:
 
 
 def _copied(operand: Any, memo: dict[int, Any]) -> Any:
-    """The copy of an operand, or of a tuple of them, shared as the tuple was; anything else itself."""
+    """The copy of an operand, or of a tuple of them, shared as the tuple was; anything else unchanged."""
     if type(operand) is tuple:
         if id(operand) not in memo:
-            # The tuple is kept beside its copy, so that no other has its id meanwhile.
+            # The memo keeps the tuple, so that no other gets its id meanwhile.
             memo[id(operand)] = tuple([_copied(each, memo) for each in operand])
             memo.setdefault(id(memo), []).append(operand)
         return memo[id(operand)]
@@ -57,7 +57,7 @@ def _copied(operand: Any, memo: dict[int, Any]) -> Any:
 
 
 def reduced(node: Any) -> tuple[Any, ...]:
-    """How pickle saves a node: how to build it, preceded by its ancestors unless they were announced."""
+    """The pickle of a node, preceded by its ancestors unless these were announced."""
     told_of_result(node, "a pickle")
     note = node._note
     args = (
@@ -119,4 +119,4 @@ class _Announced(threading.local):
 
 
 _announced = _Announced()
-_SHALLOW = 50  # ancestors: as many the pickler may follow by recursion
+_SHALLOW = 50  # so many ancestors the pickler may follow by recursion

@@ -1,7 +1,6 @@
-"""Three decorators that the compiler reads and Python does not.
+"""Three decorators that Cython reads and Python ignores.
 
-Cython has a module of this name, which is not needed at run time. In what is compiled, these are
-Cython's own.
+They stand in for Cython's module of this name, which is not needed at run time.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ Class = TypeVar("Class", bound=type)
 
 
 def cclass(decorated: Class) -> Class:
-    """A class of C, with the fields that are declared in the .pxd file."""
+    """A class of C, with the fields declared in the .pxd file."""
     return decorated
 
 
 def no_gc(decorated: Class) -> Class:
-    """Not known to the cyclic garbage collector: for objects that are never part of a cycle."""
+    """Not tracked by the cyclic garbage collector: its objects are never part of a cycle."""
     return decorated
 
 
 def freelist(size: int) -> Callable[[Class], Class]:
-    """So many freed objects are kept to be used again."""
+    """Keep so many freed objects for reuse."""
     return cclass

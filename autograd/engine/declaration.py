@@ -1,4 +1,4 @@
-"""`primitive`, which adds a row to the table: one of ours, or a user's, whose rules are checked."""
+"""`primitive`, which adds a row to the table; the rules of a user's row are checked."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def primitive(
     >>> x.grad
     12.0
     """
-    facts: dict[str, Any] = dict(locals())  # what is given, by the names of the row's attributes
+    facts: dict[str, Any] = dict(locals())  # the arguments, by the row's attributes
     if not callable(partials) and not isinstance(partials, tuple):
         raise TypeError(
             f"partials must be a function partials(y, *args), got {type(partials).__name__}: "
@@ -105,7 +105,7 @@ def primitive(
                 "ufunc": ufunc or (array if isinstance(array, np.ufunc) else None),
             }
         )
-        # What help(), doctest and inspect.signature() look at.
+        # For help(), doctest and inspect.signature().
         vars(row).update(
             __doc__=forward.__doc__, __wrapped__=forward, __module__=forward.__module__, __name__=title
         )
@@ -115,7 +115,7 @@ def primitive(
 
 
 def _as_rule(partials: Any, forward: Callable[..., Any], title: str) -> Callable[..., Sequence[Any]]:
-    """The partials as a function that gives a tuple: of constants, and of a user's rule what is checked."""
+    """The partials as a function that returns a tuple; those of a user's rule are checked at each call."""
     if isinstance(partials, tuple):
         if len(partials) != len(inspect.signature(forward).parameters):
             raise ValueError(f"partials of {title} must be one for each argument, got {partials!r:.60}")

@@ -246,16 +246,16 @@ def _gradient_of(what: str, f: Callable[..., Any]) -> Callable[..., list[Any]]:
 def _record(
     what: str, f: Callable[..., Any], inputs: Any, create_graph: bool
 ) -> tuple[list[Value], list[Value], bool]:
-    """Call `f`: the variables it was given, its outputs, and whether it returned a sequence."""
+    """Call `f`; returns its arguments, its outputs, and whether it returned a sequence."""
     require_function(what, f)
     variables = variables_of(what, numbers_of(what, "inputs", inputs), create_graph)
     return variables, *outputs_of(what, f(*variables))
 
 
 def variables_of(what: str, inputs: Iterable[Any], create_graph: bool) -> list[Value]:
-    """A node of its own for each input, so that `f` is differentiated by its arguments and nothing else.
+    """A new node for each input, so that `f` is differentiated by its arguments and nothing else.
 
-    Not the `Value` that was given: `f` may use that elsewhere too, and the same one may be given twice.
+    `f` may use the given `Value` elsewhere too, and the same one may be given twice.
     """
     if (Value(0.0) + 0.0).primitive is None:
         raise GraphError(f"{what} differentiates what it records, and within no_grad() nothing is recorded")
@@ -286,7 +286,7 @@ def numbers_of(what: str, which: str, given: Any) -> list[Any]:
 
 
 def outputs_of(what: str, result: Any) -> tuple[list[Value], bool]:
-    """What a function returned as `Value`s, and whether that was a sequence."""
+    """The outputs of a function as `Value`s, and whether it returned a sequence."""
     if not is_sequence(result):
         return [as_output(what, result, "")], False
     return [as_output(what, each, f" as output {i}") for i, each in enumerate(result)], True

@@ -1,8 +1,8 @@
 """The row of a node whose derivatives are given as numbers: `Value(data, children, local_grads)`.
 
-Karpathy's microgpt adds operations so. Such a row has no rule: it knows what the node is, and its partials,
-at the numbers of its operands and nowhere else. So the node is swept like any other; whatever needs a rule,
-such as a second derivative or a compiled program, is refused and told of `primitive`.
+Karpathy's microgpt adds operations this way. Such a row has the node's number and partials at the numbers of
+its operands, and no rule for others. So the node is swept like any other; whatever needs a rule, such as a
+second derivative or a compiled program, is refused with a hint at `primitive`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_CHILDREN = (
 
 
 class Given(Primitive):
-    """The row of one node, which is `y` where the operands are `numbers`, with these partials."""
+    """The row of one node: `y` and the partials `local_grads` at the operands `numbers`."""
 
     facts: tuple[float, tuple[float, ...], tuple[float, ...]]
     name = symbol = "given"
@@ -71,20 +71,19 @@ def _array(*args: Any) -> NoReturn:
 
 
 def _require_same(numbers: tuple[float, ...], args: tuple[Any, ...]) -> None:
-    """Refuse anything but the numbers that the node was made at."""
+    """Refuse other numbers than those the node was made at."""
     for y, arg in zip(numbers, args, strict=True):
         if not isinstance(arg, (float, int)) or (arg != y and (arg == arg or y == y)):
             _array()
 
 
 def note_of(leaf: Any, label: Any, scope: Any, children: Any, local_grads: Any, op: Any) -> Note:
-    """The note of a `Value` that is made with more than a number: words, or operands and their partials.
+    """The note of a `Value` made with labels, or with operands and their partials.
 
     Raises
     ------
-    TypeError : if a label is no string; if children are no `Value`s, or there are no numbers that are the
-        derivatives by them.
-    ValueError : if there is not one for each.
+    TypeError : if a label is not a string; if children are not `Value`s, or their derivatives not numbers.
+    ValueError : if there is not one derivative for each child.
     """
     if isinstance(label, (tuple, list, set)):
         label, scope, children, local_grads = "", "", label, scope if local_grads is None else local_grads
@@ -111,4 +110,4 @@ def note_of(leaf: Any, label: Any, scope: Any, children: Any, local_grads: Any, 
 def text(what: str, given: Any) -> str:
     if not isinstance(given, str):
         raise TypeError(f"{what} must be a string, got {type(given).__name__}: {given!r:.60}")
-    return given if type(given) is str else str.__str__(given)  # of a class of strings the words
+    return given if type(given) is str else str.__str__(given)  # a plain str of a subclass

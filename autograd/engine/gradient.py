@@ -27,8 +27,8 @@ def grad(output: Value, inputs: Value | Iterable[Value], create_graph: bool = Fa
     Parameters
     ----------
     output : the `Value` to differentiate.
-    inputs : leaves or intermediate nodes, one or several. One that the output does not depend on has
-        derivative 0.
+    inputs : leaves or intermediate nodes, one or several; the derivative by one that the output does not
+        depend on is 0.
     create_graph : whether the derivatives are themselves recorded, for derivatives of higher order. The
         branch that a `where` took is recorded with them: it stays chosen.
 
@@ -88,10 +88,12 @@ class Pullback:
         self.inputs, self.outputs, self.create_graph = inputs, outputs, create_graph
         self._kept: dict[Any, list[tuple[Any, Any]]] | None = {} if keep else None
         self._times = _product if create_graph else operator.mul
-        self._dependent = set(inputs)  # and the nodes on the way to the outputs
+        self._dependent = set(inputs)  # and the nodes between them and the outputs
         self._path: list[Any] = []  # these nodes, each after its parents
         with collector_paused():
-            for node in ancestors(outputs, through=active):  # what a `where` did not take leads nowhere
+            for node in ancestors(
+                outputs, through=active
+            ):  # without the branches that a `where` did not take
                 if not self._dependent.isdisjoint(flat(active(node))):
                     self._dependent.add(node)
                     self._path.append(node)
@@ -100,7 +102,7 @@ class Pullback:
         """The derivative of one output by every input, in one sweep."""
         adjoints: dict[Any, Any] = {output: 1.0}
         watched = watching()
-        # What a rule records on the way may be infinite where its result is not: results are watched here.
+        # Intermediate results of a rule may be infinite where its result is not: only results are watched.
         with collector_paused(), np.errstate(all="ignore"), not_watching():
             for _, parent, _, _ in reverse_sweep(self._path, adjoints, self._partials, self._times):
                 if watched:
@@ -108,7 +110,7 @@ class Pullback:
         return self._results(adjoints, self.inputs)
 
     def _partials(self, node: Any) -> list[tuple[Any, Any]]:
-        """The parents of a node that lie on the way to inputs, each with the partial derivative by it."""
+        """The parents of a node that depend on inputs, each with the partial derivative by it."""
         if self._kept is not None and node in self._kept:
             return self._kept[node]
         require_fresh(node)
@@ -125,7 +127,7 @@ class Pullback:
         return pairs
 
     def _results(self, derivatives: dict[Any, Any], nodes: Sequence[Value]) -> list[Any]:
-        """By node; what was not reached has derivative 0."""
+        """The derivative by each node, 0 if it was not reached."""
         results = [derivatives.get(node, 0.0) for node in nodes]
         if self.create_graph:
             return [result if isinstance(result, Value) else Value(result) for result in results]
@@ -133,7 +135,7 @@ class Pullback:
 
 
 def _product(derivative: Any, partial: Any) -> Any:
-    """derivative · partial, without a factor of exactly 1: a rule's constant, or what sweeps begin with."""
+    """derivative · partial, without recording a factor of exactly 1."""
     if type(partial) is float and partial == 1.0:
         return derivative
     if type(derivative) is float and derivative == 1.0:

@@ -43,14 +43,13 @@ def ancestors(
     known: Container[int] = (),
     through: Callable[[Any], Sequence[Any]] = operator.attrgetter("operands"),
 ) -> list[Any]:
-    """Every node that the outputs depend on and the outputs, operands first.
+    """The outputs and every node that they depend on, operands first.
 
-    Nodes whose `id` is `known` are left out, with all that only they depend on. What a node depends on
-    are the operands that `through` gives.
+    `through` gives the operands of a node. Nodes whose `id` is in `known` are left out, with everything that
+    only they depend on.
 
-    An iterative depth-first search in postorder. A node, or a sequence that is an operand, is pushed again by
-    each node that uses it and seen only once; ``None`` on the stack says that all operands of the node below
-    it are done.
+    An iterative depth-first search in postorder. Each user of a node, or of a sequence, pushes it, and it is
+    visited once; ``None`` on the stack says that all operands of the node below it are done.
     """
     order: list[Any] = []
     seen: set[int] = set()
@@ -69,7 +68,7 @@ def ancestors(
 
 
 def topological_order(*outputs: Any) -> list[Any]:
-    """Every `Value` that the outputs depend on and the outputs themselves, each after its parents.
+    """The outputs and every `Value` that they depend on, each after its parents.
 
     Examples
     --------
@@ -103,7 +102,7 @@ def require_fresh(node: Any) -> None:
 
 
 def active(node: Any) -> tuple[Any, ...]:
-    """The operands that the derivative of a node goes to: of a `where` or `take` the one taken alone."""
+    """The operands that the derivative of a node goes to: for a `where` or `take` only the one taken."""
     row: Any = node._note.row
     operands: Any = node._note.operands
     if operands and row._select is not None:
@@ -121,7 +120,7 @@ def numbers(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def edges(operands: Sequence[Any], partials: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Each parent with the partial by it: of a sequence, one for each element or one for all."""
+    """Each parent with the partial by it; a sequence has one for each element, or one for all."""
     for operand, partial in zip(operands, partials):
         if type(operand) is not tuple:
             yield operand, partial
@@ -142,13 +141,12 @@ def reverse_sweep(
 ) -> Iterator[tuple[Any, Any, Any, Any]]:
     """The chain rule from the last node of an order to the first: āᵢ += ȳ · ∂y/∂aᵢ.
 
-    It serves whatever can be added and multiplied; `backward` is the same on floats that lie in the nodes.
+    Adjoints are anything that can be added and multiplied; `backward` does the same on floats in the nodes.
 
     Parameters
     ----------
     order : nodes, each after its parents.
-    adjoints : what the sweep begins with, such as 1 for the output; it is filled in. A node without one is
-        passed by.
+    adjoints : the adjoint of the output; the others are filled in. A node without one is skipped.
     partials : gives each parent of a node with the partial by it; called when the node's adjoint is complete.
     times : adjoint times partial.
 
@@ -166,7 +164,7 @@ def reverse_sweep(
             yield node, parent, partial, contribution
 
 
-_active: list[int] = []  # the marks of sweeps that are going on: several where a rule begins another
+_active: list[int] = []  # the marks of running sweeps; several if a rule begins another
 
 
 def backward(output: Any) -> None:
@@ -184,11 +182,11 @@ def backward(output: Any) -> None:
             mark = current.new_sweep()
             untaken: list[Any] = []
             order = _search(output, mark, leaves, before, untaken)
-            for node in untaken:  # grows meanwhile: where nothing arrives, the gradient is 0
+            for node in untaken:  # it grows; a branch that nothing reaches has the gradient 0
                 for parent in node.parents:
                     if parent._mark < mark:
                         _search(parent, mark, leaves, before, untaken)
-            if output._mark > mark:  # it is no constant
+            if output._mark > mark:  # not a constant
                 output._grad = 1.0
             newest = current.frozen
             for leaf in leaves:
@@ -209,9 +207,9 @@ def backward(output: Any) -> None:
 
 
 def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untaken: list[Any]) -> list[Any]:
-    """The computed nodes that the output depends on, operands first, as in `ancestors`; and the leaves.
+    """The computed nodes that the output depends on, operands first, as in `ancestors`; fills in the leaves.
 
-    Constants are passed over, and so is the branch that a `where` did not take: such nodes are `untaken`.
+    Constants are skipped, and so are branches that a `where` did not take: its node goes into `untaken`.
     """
     order: list[Any] = []
     stack: list[Any] = []
@@ -247,7 +245,7 @@ def _search(output: Any, mark: int, leaves: list[Any], before: list[Any], untake
 
 
 def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: list[Any]) -> None:
-    """Take a leaf into the sweep unless it is a constant, and let the search go on with any other node."""
+    """Add a leaf to the sweep unless it is a constant; push any other node for the search."""
     if _active and node._mark // 2 * 2 in _active:
         raise GraphError(
             f"a rule of this graph calls backward() on one that {describe(node)} belongs to as well"
@@ -262,7 +260,7 @@ def _reach(node: Any, mark: int, stack: list[Any], leaves: list[Any], before: li
 
 
 def sweep(order: list[Any], mark: int, newest: int) -> None:
-    """Each operand's adjoint grows by the node's, times the partial; constants, without a mark, have none."""
+    """Add to each operand's adjoint the node's times the partial; constants, which have no mark, get none."""
     watched = watching()
     for node in reversed(order):
         if node._note.version < newest:

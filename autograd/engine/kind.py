@@ -1,8 +1,8 @@
 """Which kind of engine runs: compiled from the files of this folder, or these files as they are.
 
-A module that has a .pxd beside it, which declares its types, is compiled by Cython. The results lie in a
-folder of their own, so that Python finds them only when that folder stands on the package's path; `setup.py`
-writes beside them what they were made from.
+Cython compiles each module that has a .pxd beside it, which declares its types. The results lie in a folder
+of their own, which Python sees only when it stands on the package's path; `setup.py` writes the `stamp` of
+their sources beside them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ STAMP = f"sources{EXTENSION_SUFFIXES[0]}.txt"  # Pythons that share a checkout h
 
 
 def modules() -> list[Path]:
-    """The files that are compiled, all or none."""
+    """The files to compile, all or none."""
     return sorted(declared.with_suffix(".py") for declared in HERE.glob("*.pxd"))
 
 
 def stamp() -> str:
-    """The sources in a word: another one as soon as any of them is changed, comes or goes."""
+    """A hash of the sources."""
     files = [file for module in modules() for file in (module, module.with_suffix(".pxd"))]
     return source_hash(
         b"\0".join(part for file in files for part in (file.name.encode(), file.read_bytes()))
@@ -35,14 +35,14 @@ def stamp() -> str:
 
 
 def wanted() -> bool:
-    """Whether the environment leaves the choice: AUTOGRAD_PURE_PYTHON=1 forces the plain kind."""
+    """Whether the compiled kind may run: AUTOGRAD_PURE_PYTHON=1 forces the plain one."""
     return os.environ.get("AUTOGRAD_PURE_PYTHON", "") in ("", "0")
 
 
 def choose(path: MutableSequence[str]) -> bool:
-    """Whether the compiled kind runs; then its folder is first on the package's path.
+    """Whether the compiled kind runs; then its folder is put first on the package's path.
 
-    It never runs if it was made from other sources: a warning says so, and what to do.
+    It does not run if it was made from other sources: a warning says so, and what to do.
     """
     made_from = BUILT / STAMP
     if not wanted() or not made_from.exists():

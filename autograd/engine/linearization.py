@@ -1,4 +1,4 @@
-"""A recorded graph is, near the numbers it was recorded at, a linear map: this file applies it both ways.
+"""Near its recorded numbers a graph is a linear map; this file applies it both ways.
 
 Every node on a path from an input to an output is one step: the table gives its partial derivative by
 each operand. Forward mode pushes tangents up the path, ẏ = Σ ∂y/∂aᵢ · ȧᵢ; reverse mode pulls adjoints
@@ -27,8 +27,8 @@ class Linearization(Pullback):
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """Forward mode: the derivative of every output along tangents, one for each input, in one sweep.
 
-        An input whose tangent is the number 0 stays as it is, and so does what depends on no other: it
-        has no tangent, which is not the same as a tangent of 0 where a partial derivative is infinite.
+        An input whose tangent is the number 0 is held constant, and so are nodes that depend on no other:
+        they have no tangent, which differs from a tangent of 0 where a partial derivative is infinite.
         """
         found: dict[Any, Any] = {
             node: tangent

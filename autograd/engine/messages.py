@@ -21,7 +21,7 @@ _STANDARD = str(Path(os.__file__).parent) + os.sep, "<frozen "
 
 
 def describe(node: Any) -> str:
-    """How an error names a node: its label, or its operation and where it was recorded."""
+    """The name of a node in errors: its label, or its operation, and its scope."""
     if type(node) is tuple:
         return f"a sequence of {len(node)}"
     note = node._note
@@ -31,7 +31,7 @@ def describe(node: Any) -> str:
 
 
 def computation(node: Any) -> str:
-    """How a node came about: the row, its result, its operands, and if it is known where."""
+    """The row, the result and the operands of a node, and the line that recorded it if that is known."""
     recorded = f", recorded at {node._note.place}" if node._note.place else ""
     return f"{node.op} gave {node._number} from {_describe_operands(node.operands)}{recorded}"
 
@@ -47,14 +47,14 @@ def _describe_operands(operands: Iterable[Any]) -> str:
 
 
 def lies_in(folders: tuple[str, ...], frame: Any) -> bool:
-    """Whether the code that is run in the frame is of these folders."""
+    """Whether the code of a frame lies in these folders."""
     return bool(frame.f_code.co_filename.startswith(folders))
 
 
 def users_frame() -> Any:
-    """What is run of the user's program: the innermost frame outside this distribution and outside libraries.
+    """The frame of the user's program: the innermost outside this distribution and outside libraries.
 
-    Where there is none, as in a program that is installed, the innermost outside this distribution, or None.
+    Without one, as in an installed program, it is the innermost outside this distribution, or None.
     """
     frame: Any = sys._getframe(1)
     outside = None
@@ -72,18 +72,18 @@ def _is_library(filename: str) -> bool:
 
 
 def place() -> str:
-    """The line of the user's program that is being run."""
+    """The line of the user's program that is running."""
     frame = users_frame()
     return "" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
 def line_of(place: str) -> tuple[int, str]:
-    """The number and the text of a line that was noted as `place` gives it; its text is "" if it is gone."""
+    """The number and the text of a line noted by `place`; the text is "" if the file is gone."""
     filename, _, number = place.rpartition(", line ")
     return int(number), linecache.getline(filename, int(number)).strip()
 
 
 def quoted(filename: str, number: int | None) -> str:
-    """A line of the user's program, with where it is."""
+    """A line of the user's program, with its file and number."""
     line = linecache.getline(filename, number or 0).strip()
     return f"{filename}, line {number}" + (f": {line}" if line else "")

@@ -1,4 +1,4 @@
-"""What a thread has switched on, and `no_grad`, which switches recording off."""
+"""The modes of a thread, and `no_grad`, which switches recording off."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["mode", "modes", "no_grad", "recording", "told_of_result"]
 
 
 class _Modes(threading.local):
-    """What is switched on in this thread."""
+    """The modes of this thread."""
 
     recording = True
     watching: Any = False  # or True, or "lines": see `anomaly`
-    readings: Any = None  # who is told of numbers that Python reads, see `readings`
+    readings: Any = None  # collects the numbers that Python reads, see `readings`
 
 
 modes = _Modes()
@@ -26,7 +26,7 @@ modes = _Modes()
 
 @contextmanager
 def mode(name: str, setting: Any) -> Iterator[None]:
-    """Within it the mode of that name has that setting in this thread."""
+    """Set a mode of this thread within the block."""
     before = getattr(modes, name)
     counted = False
     try:  # from the first change on: an interrupt may come at any moment
@@ -62,6 +62,6 @@ def recording() -> Any:
 
 
 def told_of_result(value: Any, function: str) -> None:
-    """Tell of a function that reads the graph of a `Value` and gives plain numbers."""
+    """Report a function that reads the graph of a `Value` and returns plain numbers."""
     if current.unusual and modes.readings is not None:
         modes.readings.note(value, f"{function} of {describe(value)}")

@@ -1,8 +1,8 @@
-"""What is known of a node beside its numbers and operands: its row, its version, and the words for it.
+"""The facts of a node beside its numbers and operands: its row, its version and its labels.
 
-A node is stale when an operand has a newer version than it has itself; the sweep refuses it. All nodes that
-one row recorded since the last change of any leaf share one `Note`, which costs a node a single slot: the
-processor waits for memory most of the time, and 64 bytes are what it fetches at once.
+A node is stale if an operand has a newer version than the node; the sweep refuses it. All nodes that one row
+recorded since the last change of any leaf share one `Note`, which costs a node a single slot. So a node takes
+64 bytes, one line of the processor's cache, and waiting for memory is most of the time.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ __all__ = ["Current", "Note", "current", "flat", "noted", "renoted", "version_of
 @freelist(64)
 @cclass
 class Note:
-    """What is known of a node beside its numbers.
+    """The facts of a node beside its numbers.
 
     Attributes
     ----------
-    version : how often any leaf's data had been set when the node was made; -1 for a constant. Of a frozen
-        leaf it is -2 less that, see `version_of`: what has no gradient is below 0.
+    version : n, the number of times that any leaf's data had been set when the node was made; for a constant
+        -1, for a frozen leaf -2 - n (see `version_of`). Nodes without a gradient are below 0.
     row : the row of the table that computed the node, None for a leaf.
-    operands : of a row that takes more than two numbers, or sequences, the operands; () of a leaf that was
-        computed and cut off from them. None of all other nodes, which can share a note.
-    label, scope : the user's name for it, and where in a model it belongs.
+    operands : if the row takes more than two numbers, or sequences, the operands; () for a leaf that was
+        computed and cut off from them. None for all other nodes, which can share a note.
+    label, scope : the user's name for it, and its place in a model.
     place : the line of the user's program that recorded it, known if `detect_anomaly` was on.
     """
 
@@ -45,7 +45,6 @@ class Note:
 def noted(
     version: int, row: Any = None, operands: Any = None, label: str = "", scope: str = "", place: str = ""
 ) -> Note:
-    """A new note."""
     note = Note.__new__(Note)
     note.version, note.row, note.operands = version, row, operands
     note.label, note.scope, note.place = label, scope, place
@@ -53,25 +52,25 @@ def noted(
 
 
 def renoted(note: Note, label: str, scope: str, place: str) -> Note:
-    """The note with other words."""
+    """The note with other labels."""
     return noted(note.version, note.row, note.operands, label, scope, place)
 
 
 def version_of(note: Note) -> int:
-    """The version of a note, of a frozen leaf too."""
+    """The version of a note, also of a frozen leaf's."""
     return note.version if note.version >= -1 else -2 - note.version
 
 
 class Current:
-    """What is the case now, for all threads.
+    """The state that all threads share.
 
     Attributes
     ----------
-    note : what nodes that are recorded now get.
-    sweeps : twice how many sweeps there have been, see `Value._mark`.
-    unusual : how many modes are on: while it is 0 nobody has to look which.
-    used : whether a node was recorded with this note: only then does setting a leaf need a new version.
-    frozen : the newest version of any frozen leaf; a sweep does not meet these.
+    note : the note of nodes that are recorded now.
+    sweeps : twice the number of sweeps so far, see `Value._mark`.
+    unusual : the number of modes that are on; at 0 nobody has to look which.
+    used : whether a node was recorded with this note; only then does setting a leaf need a new version.
+    frozen : the newest version of any frozen leaf; sweeps do not visit these.
     """
 
     def __init__(self) -> None:
@@ -81,13 +80,13 @@ class Current:
         self.lock = threading.Lock()
 
     def new_version(self, least: int = 0) -> None:
-        """A new version, at least `least`: for a leaf whose data is set, or that comes from elsewhere."""
+        """Begin a version, at least `least`: a leaf's data is set, or a leaf comes from another process."""
         with self.lock:
             self.used = False
             self.note = noted(max(self.note.version + 1, least))
 
     def new_sweep(self) -> int:
-        """The mark of a new sweep; the number above it is its too."""
+        """The mark of a new sweep, which also owns the number above it."""
         with self.lock:
             self.sweeps += 2
             return self.sweeps
@@ -97,7 +96,7 @@ current = Current()
 
 
 def flat(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The operands, and in the place of each sequence its elements."""
+    """The operands, with each sequence replaced by its elements."""
     if len(operands) == 1:  # the sequence itself, of a sum
         return operands[0] if type(operands[0]) is tuple else operands
     return tuple([each for one in operands for each in (one if type(one) is tuple else (one,))])

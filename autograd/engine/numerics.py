@@ -1,6 +1,6 @@
-"""Tricks with floats, for rules whose obvious form loses digits: what was lost in rounding, and put back.
+"""Float tricks for rules whose obvious form loses digits: rounding errors are computed and put back.
 
-They are written in arithmetic and primitives, so most of them run on floats, `Value`s and arrays alike.
+Most are written in arithmetic and primitives, so they run on floats, `Value`s and arrays alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEAR = 1e-290, 1e290  # between them a factor is far from overflow and from the 
 
 
 def difference(a: Any, b: Any) -> tuple[Any, Any]:
-    """a − b, and the part of it that was lost in rounding (Knuth 1997, section 4.2.2, theorem B)."""
+    """a − b, and its rounding error (Knuth 1997, section 4.2.2, theorem B)."""
     y = a - b
     seen = y - a
     return y, (a - (y - seen)) - (b + seen)
@@ -35,7 +35,7 @@ def halves(x: Any) -> tuple[Any, Any]:
 
 
 def product(a: Any, b: Any) -> tuple[Any, Any]:
-    """a b, and the part of it that was lost in rounding, for numbers whose product is below 10²⁹⁰."""
+    """a b, and its rounding error, for products below 10²⁹⁰."""
     y, (a_high, a_low), (b_high, b_low) = a * b, halves(a), halves(b)
     return y, ((a_high * b_high - y) + (a_high * b_low + a_low * b_high)) + a_low * b_low
 
@@ -61,14 +61,14 @@ def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
 
 
 def by_halves(factor: Any, half: Any) -> Any:
-    """factor · half², where half² may be subnormal and the product is not."""
+    """factor · half², where half² may be subnormal although the product is not."""
     return half * factor * half
 
 
 def one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: Any) -> Any:
-    """The array of results with those that are `hard` computed by the forward rule instead.
+    """The results, the `hard` ones computed by the forward rule instead.
 
-    A sequence among the arguments has one axis more than the results, its first.
+    A sequence among the arguments has one more axis than the results, the first.
     """
     if not np.any(hard):
         return results
@@ -84,7 +84,7 @@ def one_by_one(forward: Callable[..., float], hard: Any, results: Any, *args: An
 
 
 def element_by_element(forward: Callable[..., float], vectors: tuple[int, ...]) -> Callable[..., Any]:
-    """The array form of a row that has no other: its forward rule, once for each result."""
+    """The default array form of a row: its forward rule, once for each result."""
     if not vectors:
         return np.vectorize(forward, otypes=[float])
 
@@ -101,7 +101,7 @@ def place_in(index: float, length: int) -> int:
 
     Raises
     ------
-    ValueError, IndexError : if it is no whole number; if it is none of these.
+    ValueError, IndexError : if it is not a whole number; if it is out of range.
     """
     if not float(index).is_integer():
         raise ValueError(f"an index is a whole number, here from 0 to {length - 1}, got {index!r}")
@@ -111,12 +111,12 @@ def place_in(index: float, length: int) -> int:
 
 
 def are_places(indices: Any, length: Any) -> Any:
-    """Of each of some indices whether it is a whole number from 0 below the length, or below its own."""
+    """Whether each index is a whole number from 0 below the length, or below a length of its own."""
     return (indices >= 0.0) & (indices < length) & (indices == indices.round())  # of JAX too
 
 
 def places_in(indices: Any, length: int) -> Any:
-    """The same as `place_in` for an array of indices."""
+    """`place_in` for an array of indices."""
     indices = np.asarray(indices, dtype=np.float64)
     good = are_places(indices, length)
     if not good.all():
@@ -151,7 +151,7 @@ GONE = -746.0  # eˣ is 0 from here on
 
 
 def exponentials_of(values: Sequence[float], top: float) -> list[float]:
-    """exp(v − top) for each v, with what the difference lost in rounding put back."""
+    """exp(v − top) for each v, corrected for the rounding error of the difference."""
     exponentials = []
     for value in values:
         gap, rest = difference(value, top)

@@ -1,4 +1,4 @@
-"""What a row of the table of primitives states. `rule` is how it runs, `declaration` how one is added.
+"""A row of the table of primitives. `rule` runs it, `declaration` adds one.
 
 A row's partials run on floats (the reverse sweep), on `Value`s (gradients that are graphs themselves) and on
 arrays.
@@ -38,22 +38,22 @@ class Primitive(Rule):
     array : arrays to array, elementwise and with IEEE 754 results; a vector argument is stacked
         along the first axis.
     ufunc : numpy's function that applies the row to `Value`s; by default `array`, if that is one.
-    symbol : what a drawing prints, such as ``×`` or ``exp``.
+    symbol : its sign in a drawing, such as ``×`` or ``exp``.
     vectors : positions of the arguments that are sequences (`dot` has two).
     select : for an operation that copies one argument and ignores the others (`where`): the position
         copied, given the arguments; those of a sequence count one by one. The sweep never visits the others.
-    index : the position of the argument that is a whole number, from 0 below the length of the sequence.
+    index : the position of the argument that is a whole number, at least 0 and below the sequence's length.
     domain : per argument the interval that tests sample, within the domain of the operation.
     kinks : points where the derivative is a convention or infinite, with the partials there.
-    exact : whether the array form gives the bits of the forward rule, without a warning from numpy.
+    exact : whether the array form gives the same bits as the forward rule, without a warning from numpy.
     method : the name under which `Value` has this operation, an operator or a method; ``""`` for none.
     expansion : the same function in simpler primitives, for drawing and explaining it opened up.
-    textbook : the partials as textbooks write them, where that loses digits and `partials` does not: an
+    textbook : the partials as textbooks write them, where these lose digits and `partials` do not; an
         explanation shows them wherever they give the same number.
-    latex : how LaTeX writes it: a command such as ``\\sin``, or a template with ``{0}``; by default its name.
+    latex : a LaTeX command such as ``\\sin``, or a template with ``{0}``; by default its name.
     sheet : a spreadsheet's formula: a template such as ``EXP({0})``, or simpler primitives; by default its
         `expansion`.
-    native : what native code computes, in simpler rows; by default `sheet`, `expansion` or the forward rule.
+    native : the formula of native code, in simpler rows; by default `sheet`, `expansion` or the forward rule.
     """
 
     name: str
@@ -74,12 +74,12 @@ class Primitive(Rule):
     sheet: str | Callable[..., Any] | None = None
     native: Callable[..., Any] | None = None
     ufunc: Callable[..., Any] | None = None
-    plain: bool = field(init=False)  # one or two arguments, each one number, and all of them count
+    plain: bool = field(init=False)  # one or two arguments, each a number, none of them selected
 
     def __post_init__(self) -> None:
         try:
             parameters = list(inspect.signature(self.forward).parameters.values())
-        except ValueError:  # some functions written in C do not tell
+        except ValueError:  # some functions written in C have no signature
             parameters = []
         few = 0 < len(parameters) <= 2 and all(p.kind is not p.VAR_POSITIONAL for p in parameters)
         object.__setattr__(self, "plain", few and not self.vectors and self.select is None)
@@ -93,12 +93,12 @@ class Primitive(Rule):
 
 
 def is_own(rule: Callable[..., Any]) -> bool:
-    """Whether it is a rule of our own table, or constant: known to give a tuple, the same every time."""
+    """Whether a rule is from our own table, or constant: it returns a tuple, the same every time."""
     return getattr(rule, "__module__", None) in (f"{__package__}.primitives", f"{__package__}.numerics")
 
 
 def _row(name: str) -> Primitive:
-    """The row of that name: how a pickled graph finds its operations again."""
+    """The row of that name, for unpickling a graph."""
     try:
         return TABLE[name]
     except KeyError:

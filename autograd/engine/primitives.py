@@ -1,15 +1,13 @@
-"""THE table of primitives: every scalar operation the engine knows, one row each.
+"""THE table of primitives: every scalar operation, one row each.
 
-A row is a decorated function. Its body is the forward rule on floats; beside it stand the local
-partial derivatives, the symbol that drawings print, the domain on which it is tested and its kinks.
-The partials are written in plain arithmetic and other primitives, so the same rule runs on floats
-(the reverse sweep), on `Value`s (gradients that are graphs themselves) and on arrays. That is why no
-rule contains an `if`, a comparison, `math.` or `np.`: a branch is a primitive (`where`, `step`).
+A row is a decorated function. Its body is the forward rule on floats; the decorator has the partial
+derivatives, the symbol in drawings, the domain that tests sample and the kinks. The partials are written in
+plain arithmetic and other primitives, so the same rule runs on floats (the reverse sweep), on `Value`s
+(gradients that are graphs themselves) and on arrays. So no rule contains an `if`, a comparison, `math.` or
+`np.`: a branch is a primitive (`where`, `step`).
 
-Adding an operation touches one row; `Value`'s operators and methods, the drawings and the tests read
-this table.
-
-What a row is stands in `primitive`, the tricks that keep digits in `numerics`.
+Adding an operation touches one row; `Value`'s operators and methods, the drawings and the tests read this
+table. `primitive` has the fields of a row, `numerics` the tricks that keep digits.
 """
 
 from __future__ import annotations
@@ -59,7 +57,7 @@ neg = primitive((-1.0,), array=np.negative, symbol="−",
 
 
 def _modulo_in_cells(small: str, large: str) -> str:
-    """MOD where |a| ≥ |b|, for it takes no quotient near 0; else by whether the signs differ, 0 or 1."""
+    """MOD where |a| ≥ |b|; below, where it takes no quotient, the formula by whether the signs differ."""
     return f"IF(ABS({{0}})<ABS({{1}}),{small}(SIGN({{0}})*SIGN({{1}})<0),{large})"
 
 
@@ -96,7 +94,7 @@ def pow(a: float, n: float) -> float:
     return math.pow(a, n)
 
 
-# By b it is aᵇ ln a, and not y · ln a, for y may overflow or lose its digits where the product does not.
+# By b it is aᵇ ln a, and not y · ln a: y may overflow or lose its digits where the product does not.
 @primitive(
     lambda y, a, b: (monomial(b, a, b, 1.0), _by_exponent(log(a), a, b, 0.0)),
     textbook=lambda y, a, b: (b * power(a, b - 1.0), y * log(a)),
@@ -109,7 +107,7 @@ def power(a: float, b: float) -> float:
 
 
 def _power_array(a: Any, n: Any) -> Any:
-    """aⁿ; where all exponents are ½ numpy takes a root, which at −0 and −inf is another number."""
+    """aⁿ; where all exponents are ½ numpy takes a root, which differs at −0 and −inf."""
     raised = np.power(a, n)
     half = np.equal(n, 0.5)
     if not half.any():
@@ -128,7 +126,7 @@ def _monomial_partials(c: Any, a: Any, n: Any, k: Any) -> tuple[Any, ...]:
 
 
 def _power_native(a: Any, n: Any, k: Any) -> Any:
-    """aⁿ⁻ᵏ; where n − k is rounded and a < 0, with the sign of the exponent that is meant, or nan."""
+    """aⁿ⁻ᵏ; where n − k is rounded and a < 0, with the sign by the exact exponent, or nan."""
     exponent, rest = numerics.difference(n, k)
     sign = where(rest - floor(rest), math.nan, 1.0 - 2.0 * mod(abs(rest), 2.0))
     return power(a, exponent) * where(step(-a), sign, 1.0)
@@ -164,7 +162,7 @@ def _monomial_array(c: Any, a: Any, n: Any, k: Any) -> Any:
     native=lambda c, a, n, k: where(abs(c) + (1.0 - step(k)), c * _power_native(a, n, k), 0.0),
 )  # fmt: skip
 def monomial(c: float, a: float, n: float, k: float) -> float:
-    """c aⁿ⁻ᵏ with a whole number k: what aⁿ becomes when it is differentiated k times, with a coefficient.
+    """c aⁿ⁻ᵏ with a whole number k: the k-th derivative of aⁿ, with a coefficient.
 
     Every rule about powers is one of these. The obvious c * a**(n - k) is wrong in three ways. n − k rounds
     for n < ½, and the logarithm of a huge or tiny a multiplies that error by up to 745. The power may
@@ -179,7 +177,7 @@ def monomial(c: float, a: float, n: float, k: float) -> float:
     except OverflowError:
         raised = math.inf
     if rest and a != 0.0 and math.isfinite(a) and math.isfinite(exponent):
-        # Of a fraction, or from 2⁵³ on of a whole number: there it makes the sign of a negative base.
+        # rest is a fraction, or from 2⁵³ on a whole number, which decides the sign of a negative base.
         raised *= math.pow(math.copysign(1.0, a), rest) * (1.0 + rest * math.log(math.fabs(a)))
     if _TINY < abs(raised) < _HUGE or a == 0.0 or not (math.isfinite(a) and math.isfinite(exponent)):
         return c * raised
@@ -248,8 +246,8 @@ def square(x: float) -> float:
 # --- exponentials and logarithms -------------------------------------------------------------------
 
 
-# Spreadsheets lack what keeps its digits near 0: there the series, elsewhere the formula. They have no inf
-# either, so nothing may overflow on the way to a number.
+# Spreadsheets lack log1p and expm1: near 0 a series replaces them, elsewhere the formula. They have no inf
+# either, so no intermediate result may overflow.
 
 
 def _monomial_in_cells(c: Any, a: Any, exponent: Any, k: Any) -> Any:
@@ -277,12 +275,12 @@ def _logsumexp_native(values: Any) -> Any:
 def _logsumexp_in_cells(values: Any) -> Any:
     if len(values) != 2:
         return _logsumexp_native(values)
-    a, b = values  # of more, what keeps the digits of the smaller ones would make the formula too long
+    a, b = values  # for more, keeping the digits of the smaller ones makes the formula too long
     return maximum(a, b) + log1p(exp(-abs(a - b)))
 
 
 def _softmax_in_cells(x: Any, others: Any) -> Any:
-    # 1 / (1 + Σ exp(o − x)) times e⁻⁶⁴ / e⁻⁶⁴; 0 from a gap of 760 on. Shorter than to look for the largest.
+    # 1 / (1 + Σ exp(o − x)) times e⁻⁶⁴ / e⁻⁶⁴; 0 from a gap of 760 on. Shorter than finding the largest.
     return exp(-64.0) / sum([exp(-64.0), *(exp(minimum(other - x, 760.0) - 64.0) for other in others)])
 
 
@@ -363,7 +361,7 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
 
 
 def _logaddexp_partials(a: Any, b: Any) -> tuple[Any, ...]:
-    # Next to an infinite one the other does not count, and two share: as of their maximum.
+    # As for their maximum: beside an infinite one the other does not count, and two share.
     (p, q), ahead = softmax([a, b]), 0.5 * (greater(a, b) - greater(b, a))
     finite = 1.0 - greater(maximum(a, b), numerics.LARGEST)
     return where(finite, p, 0.5 + ahead), where(finite, q, 0.5 - ahead)
@@ -456,8 +454,8 @@ def components(y: Any, values: Sequence[Any]) -> list[Any]:
 
 
 def _components(y: Any, values: Sequence[Any]) -> list[Any]:
-    # y may be infinite where the values are not, and a subnormal one has few digits. Of one infinite value
-    # the component is ±1, of two nobody knows.
+    # y may be infinite where the values are not, and a subnormal y has few digits. One infinite value has the
+    # component ±1; two have none.
     scale = where(greater(y, numerics.LARGEST), 2.0**-1000, where(greater(2.0**-1000, y), 2.0**1000, 1.0))
     scaled = [scale * value for value in values]
     infinite = [greater(abs(value), numerics.LARGEST) for value in values]
@@ -468,14 +466,8 @@ def _components(y: Any, values: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _length_in_cells(values: Sequence[Any]) -> Any:
-    """√Σ v² of numbers that are divided by the largest first, so that no square overflows or vanishes."""
-    top = functools.reduce(maximum, map(abs, values))
-    return where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
-
-
 def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
-    """√Σ v², and with a factor where the squares would leave the floats."""
+    """√Σ v², scaled where the squares would leave the floats."""
     size = sum(list(map(abs, values)))
 
     def length(factor: float) -> Any:
@@ -487,8 +479,10 @@ def _norm_in_cells(values: Sequence[Any], of_zeros: float = 0.0) -> Any:
 
 
 def _length_native(values: Sequence[Any]) -> Any:
+    """√Σ v², with all numbers divided by the largest first, so that no square overflows or vanishes."""
+    top = functools.reduce(maximum, map(abs, values))
+    length = where(top, top * sqrt(sum([square(value / top) for value in values])), 0.0)
     # One infinite number decides, even beside a nan, as in math.hypot.
-    length = _length_in_cells(values)
     return functools.reduce(lambda y, value: where(1.0 / abs(value), y, math.inf), values, length)
 
 
@@ -621,7 +615,7 @@ def _atan2_partials(a: Any, b: Any) -> tuple[Any, Any]:
 def atan2(a: float, b: float) -> float:
     """The angle of the point (b, a) in [−π, π], arctan(a/b) for b > 0; at (0, 0) its gradient is nan.
 
-    So it is in torch and jax: near (0, 0) the gradient has every direction and no bound.
+    As in torch and jax: near (0, 0) the gradient has every direction and no bound.
 
     >>> atan2(1.0, -1.0)
     2.356194490192345
@@ -955,13 +949,13 @@ def _exp_minus_cx2_partials(x: Any, c: Any) -> tuple[Any, Any]:
     sheet=_exp_minus_cx2_in_cells, latex=r"e^{{-{1} \cdot {0}^2}}", native=_exp_minus_cx2,
 )  # fmt: skip
 def exp_minus_cx2(x: float, c: float) -> float:
-    """exp(−c x²), with the exponent taken to twice the digits of a float, so that the result has them all."""
+    """exp(−c x²), with the exponent computed to twice the digits of a float."""
     return float(_exp_minus_cx2(x, c))
 
 
 # (1 + 2x) eˣ² erfc(x) in (x − 4)/(x + 4), for 0.48 ≤ x ≤ 28, and erf(x)/x in x² for |x| ≤ 0.51: interpolation
-# at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴. The array forms are then
-# within 2.2 ulp (erf) and 5 ulp (erfc, gelu) of mpmath, at 24,000 points or more from −40 to 40.
+# at Chebyshev's points in 60 digits, errors 2⁻⁶⁰ and 2⁻⁶⁴. So the array forms are within 2.2 ulp (erf) and
+# 5 ulp (erfc, gelu) of mpmath, at 24,000 points or more from −40 to 40.
 _ERFCX = (
     1.2329951186255526, -0.13962111684056247, 0.015379652102619842, 0.06809705425468827,
     -0.10103906603631013, 0.09373283499854078, -0.06633036581208412, 0.03716751553368865,
@@ -1109,8 +1103,8 @@ def _gelu_tanh(x: Any) -> Any:
     return x * sigmoid(_gelu_gate(minimum(x, 1e9)))
 
 
-# The domain ends before −0.75, the zero of the slope: its terms cancel there, so that it is right to their
-# last digits and not to its own.
+# The domain ends before −0.75, the zero of the slope: its terms cancel there, so that its error is of their
+# size and not of its own.
 def _gelu_tanh_slope(x: Any) -> Any:
     inside = maximum(minimum(x, 25.0), -25.0)  # where σ is 0 or 1 already, and x³ no number
     rise = 1.5957691216057308 * (1.0 + 0.134145 * inside * inside)
@@ -1193,11 +1187,13 @@ def hardtanh(x: float) -> float:
 # --- branches --------------------------------------------------------------------------------------
 
 
+def _share(a: Any, b: Any) -> Any:
+    """1 for a > b, ½ for a tie, 0 for a < b."""
+    return 0.5 * (1.0 + greater(a, b) - greater(b, a))
+
+
 @primitive(
-    lambda y, a, b: (
-        0.5 * (1.0 + greater(a, b) - greater(b, a)),
-        0.5 * (1.0 + greater(b, a) - greater(a, b)),
-    ),
+    lambda y, a, b: (_share(a, b), _share(b, a)),
     array=lambda a, b: np.where((a >= b) | (a != a), a, b),  # np.maximum gives either of 0 and −0
     ufunc=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
@@ -1212,10 +1208,7 @@ def maximum(a: float, b: float) -> float:
 
 
 @primitive(
-    lambda y, a, b: (
-        0.5 * (1.0 + greater(b, a) - greater(a, b)),
-        0.5 * (1.0 + greater(a, b) - greater(b, a)),
-    ),
+    lambda y, a, b: (_share(b, a), _share(a, b)),
     array=lambda a, b: np.where((a <= b) | (a != a), a, b), ufunc=np.minimum,
     symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},
@@ -1274,7 +1267,7 @@ def greater(a: float, b: float) -> float:
 
 
 def _sequence(function: str, values: Any, smallest: int = 1) -> Any:
-    """The values as a sequence; a `TypeError` or `ValueError` that names the function otherwise."""
+    """The values as a sequence; otherwise a `TypeError` or `ValueError` that names the function."""
     if not isinstance(values, (list, tuple, Sequence)) or isinstance(values, str):
         if isinstance(values, str) or not hasattr(values, "__iter__"):
             raise TypeError(
@@ -1356,20 +1349,19 @@ def _take(values: Sequence[float], index: float) -> float:
 
 
 def take(values: Any, index: Any) -> Any:
-    """The value that stands at an index: vᵢ, a row of an embedding, the logit of a target.
+    """The value at an index: vᵢ, a row of an embedding, the logit of a target.
 
-    The index is a number of the graph like any other, such as an input, and has derivative 0. The values that
-    are not taken are not differentiated: their derivative is 0, at any order, whatever they are.
+    The index is a number of the graph like any other, such as an input, and has derivative 0. Values that are
+    not taken are not differentiated: their derivative is 0, at any order, whatever they are.
 
     Parameters
     ----------
-    values : K numbers and `Value`s, K ≥ 1. A tuple of `Value`s (see `sequence`) is shared by all that take
-        from it.
+    values : K numbers and `Value`s, K ≥ 1. Several calls can share a tuple of `Value`s (see `sequence`).
     index : a number or a `Value`, a whole number from 0 to K − 1.
 
     Raises
     ------
-    IndexError : if the index is below 0, or K or more; there is no counting from the end.
+    IndexError : if the index is below 0, or K or more; negative indices do not count from the end.
     ValueError : if it is not a whole number, or there are no values.
 
     Examples
@@ -1576,7 +1568,7 @@ def _softmax_share(part: Sequence[float], rest: Sequence[float]) -> float:
 
 
 def softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
-    """Σ exp(vᵢ) of a part over that of all: the sum of its probabilities, which is never 1 − the others."""
+    """Σ exp(vᵢ) of a part over that of all: the sum of its probabilities, never formed as 1 − the others."""
     if len(part) == 0 or len(rest) == 0:
         return 0.0 if len(part) == 0 else 1.0
     return _softmax_share(list(part), list(rest))

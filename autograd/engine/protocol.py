@@ -1,7 +1,6 @@
-"""What Python does with a `Value` as with a number: it goes by the data, and nothing is recorded.
+"""`Value` in Python's number protocol, which uses the data and records nothing; and micrograd's names.
 
-Whoever asked for it is told of each such reading, see `readings`. At the end stand the names that micrograd
-has for what a node refers to.
+`readings` reports each such use where somebody asked for it.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ __all__ = [
 
 
 def read(value: Any, reading: str) -> float:
-    """The number, for Python to decide or to compute with."""
+    """The number, which Python decides or computes with."""
     if current.unusual:
         told(value, reading, but_of=())
     return float(value._number)
@@ -62,7 +61,7 @@ def rounded(value: Any, digits: int | None = None) -> Any:
 
 
 def nearest(value: Any) -> float:
-    """The nearest whole number, a plain one: numpy asks for it in `numpy.round`."""
+    """The nearest whole number, as a float; `numpy.round` calls it."""
     return float(np.rint(read(value, "round({0})")))
 
 
@@ -92,7 +91,7 @@ def shown(value: Any) -> str:
 
 
 def itself(value: Any) -> Any:
-    """Itself, for it is real: numpy asks for it in `numpy.std`, `numpy.var` and `numpy.vdot`."""
+    """The complex conjugate of a real number; `numpy.std`, `numpy.var` and `numpy.vdot` call it."""
     return value
 
 
@@ -113,9 +112,9 @@ def _reached(value: Any) -> bool:
 def set_requires_grad(value: Any, requires_grad: bool = True) -> Any:
     """Freeze this leaf with False: no backward pass adds to its gradient, and no training changes it.
 
-    An optimizer passes it by, though it has a gradient of before; `compile` takes its number as it is. It
-    holds for graphs that are recorded already too. `grad`, `explain` and `compile` differentiate by it if
-    they are asked to, and ``data`` can still be set.
+    An optimizer skips it, even if it has an earlier gradient; `compile` takes its number as a constant. This
+    holds in graphs that are recorded already, too. `grad`, `explain` and `compile` still differentiate by it
+    on request, and ``data`` can still be set.
 
     Returns
     -------
@@ -124,7 +123,7 @@ def set_requires_grad(value: Any, requires_grad: bool = True) -> Any:
     Raises
     ------
     TypeError : if `requires_grad` is not a bool.
-    GraphError : if it is to be False of a node that was computed: use `detach`.
+    GraphError : if it is False for a node that was computed: use `detach`.
 
     Source: `torch.Tensor.requires_grad_`.
 
@@ -172,12 +171,12 @@ _MICROGRADS = {"add": "+", "mul": "*", "sub": "-", "div": "/", "relu": "ReLU"}
 
 
 def _micrograds_prev(value: Any) -> set[Any]:
-    """The set of `parents`, by the name that micrograd has for it."""
+    """micrograd's name for the set of `parents`."""
     return set(value.parents)
 
 
 def _micrograds_op(value: Any) -> str:
-    """How micrograd writes the operation: ``+``, ``*``, ``**2``, ``ReLU``; `op` where it has none."""
+    """micrograd's sign of the operation: ``+``, ``*``, ``**2``, ``ReLU``; otherwise `op`."""
     return f"**{value._right._number:g}" if value.op == "pow" else _MICROGRADS.get(value.op, value.op)
 
 
@@ -201,16 +200,16 @@ def _not_set(value: Any, function: Any) -> None:
 
 
 def _children(value: Any) -> tuple[Any, ...]:
-    """The `parents`, by the name that microgpt has for them."""
+    """microgpt's name for the `parents`."""
     return tuple(value.parents)
 
 
 def _local_grads(value: Any) -> tuple[float, ...]:
-    """The derivative of the node by each of its `parents`, as microgpt keeps them, at the recorded numbers.
+    """microgpt's name for the derivatives of the node by its `parents`, at the recorded numbers.
 
     Raises
     ------
-    GraphError : if the data of one of them was set since.
+    GraphError : if the data of a parent was set since.
     """
     if value.primitive is None:
         return ()
@@ -219,7 +218,7 @@ def _local_grads(value: Any) -> tuple[float, ...]:
     if row.select is None:
         partials = row.partials_at(value._number, *numbers(operands))
         return tuple([float(partial) for _, partial in edges(operands, partials)])
-    first = value.parents.index(active(value)[0])  # it may be there twice, and counts once
+    first = value.parents.index(active(value)[0])  # a repeated parent counts once
     return tuple([float(i == first) for i in range(len(value.parents))])
 
 

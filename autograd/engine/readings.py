@@ -1,7 +1,7 @@
-"""Who is told when Python reads a `Value`: what it decides by one, or computes of one, is in no graph.
+"""Reports of Python reading a `Value`: decisions and plain numbers made from one are in no graph.
 
-Compiled code reads none, so the compiler asks what was read; and a line whose result has lost its gradient
-that way is warned of once.
+The compiler asks for them, since compiled code reads none. And a warning names, once, each line whose result
+has lost its gradient that way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class ComparisonWarning(UserWarning):
-    """Python read a `Value` while a graph is recorded for compilation: what came of it is frozen."""
+    """Python read a `Value` while a graph was recorded for compilation: the outcome is frozen."""
 
 
 class Readings:
@@ -35,9 +35,9 @@ class Readings:
 
     Attributes
     ----------
-    leaves : only what depends on one of these counts; None for every `Value` but constants.
+    leaves : only nodes that depend on one of these count; None for every `Value` but constants.
     error : whether a reading raises `ComparisonWarning`, or warns.
-    found : what was read, each with its place in the user's program. An error may have been caught there.
+    found : each reading, with its place in the user's program, even if its error was caught.
     """
 
     def __init__(self, leaves: Iterable[Any] | None = None, error: bool = False) -> None:
@@ -46,7 +46,7 @@ class Readings:
         self.found: list[str] = []
 
     def note(self, value: Any, reading: str) -> None:
-        """Tell of a reading, by the line of the user's program that is being run."""
+        """Report a reading, with the running line of the user's program."""
         frame = users_frame()
         if frame is None or not self._counts(value):
             return
@@ -82,9 +82,9 @@ class Readings:
 def warn_on_comparison(error: bool = False) -> Any:
     """Within ``with warn_on_comparison():`` each `Value` that Python reads warns: compiled code reads none.
 
-    An ``if`` on the outcome takes one branch while the graph is recorded, and that branch is all that the
-    graph has. `where`, `maximum` and `minimum` are recorded whole. What counts as reading is everything that
-    makes a decision or a plain number of a `Value`: ``<``, ``==``, ``in``, ``bool``, ``hash``, ``float``,
+    An ``if`` on the outcome takes one branch while the graph is recorded, and the graph has only that branch.
+    `where`, `maximum` and `minimum` are recorded whole. Everything that turns a `Value` into a decision or a
+    plain number is a reading: ``<``, ``==``, ``in``, ``bool``, ``hash``, ``float``,
     ``int``, ``round``, ``format``, ``.data``, ``.grad``, `Value.detach`, and results under `no_grad`.
 
     Parameters
@@ -106,17 +106,17 @@ def warn_on_comparison(error: bool = False) -> Any:
 
 @contextmanager
 def readings(told: Readings) -> Iterator[Readings]:
-    """Within it, `told` is told of every number of a `Value` that this thread reads."""
+    """Within it, `told` collects every number of a `Value` that this thread reads."""
     with mode("readings", told):
         yield told
 
 
-# What a `Value` does itself when it is read. The compiled class leaves no frames of its own.
+# The files of the methods that read. The compiled class leaves no frames of its own.
 _OWN = tuple(str(Path(__file__).with_name(name)) for name in ("protocol.py", "readings.py", "value.py"))
 
 
 def _reader() -> Any:
-    """The frame that reads a `Value`: the innermost outside the method that is called."""
+    """The frame that reads a `Value`: the innermost outside its methods."""
     frame: Any = sys._getframe(1)
     while frame.f_code.co_filename in _OWN:
         frame = frame.f_back
@@ -124,10 +124,10 @@ def _reader() -> Any:
 
 
 def told(value: Any, reading: str, other: Any = None, but_of: tuple[str, ...] = HERE) -> None:
-    """Tell of a reading by the caller of the method that this is called in, where somebody wants to know.
+    """Report a reading by the caller of a method of `Value`, if somebody asked.
 
-    Not of callers in the files `but_of`, which know what they do: the engine looks at `.data` and hashes, and
-    `nn` at hashes. Neither uses the number protocol on a `Value`. So that is always the user's, although
+    Callers in the files `but_of` are exempt: the engine reads `.data` and hashes, and `nn` hashes. Neither
+    uses the number protocol on a `Value`, so that is always the user's, even where
     ``sum(map(float, values))`` calls it from a line of the engine.
     """
     if current.unusual and modes.readings is not None and not lies_in(but_of, _reader()):
@@ -136,12 +136,12 @@ def told(value: Any, reading: str, other: Any = None, but_of: tuple[str, ...] = 
 
 
 def peek(value: Any) -> float:
-    """The number of a `Value`, or of a number, for a check that decides nothing: nobody is told."""
+    """The number of a `Value` or a number, for a check that decides nothing: it is not reported."""
     return value._number if hasattr(value, "_number") else float(value)
 
 
 class DetachedWarning(UserWarning):
-    """A `Value` was made a plain number: what is computed from that has no gradient."""
+    """A `Value` became a plain number: results computed from it have no gradient."""
 
 
 _INSTEAD = {
@@ -152,8 +152,8 @@ _INSTEAD = {
     "sumprod": "autograd.dot",
     "dist": "autograd.norm",
 }
-# Where it has been told, and under which filters. Python's own memory of it is lost whenever a library
-# changes the filters for a moment, as scikit-learn does in every call.
+# The places warned of, and under which filters. Python forgets its own record whenever a library changes the
+# filters for a moment, as scikit-learn does in every call.
 _left: dict[Any, Any] = {}
 
 
@@ -171,7 +171,7 @@ def told_of_leaving() -> None:
     if text:
         place = frame.f_code.co_filename, frame.f_lineno
         text = f"a Value became a plain number in {place[0]}, line {place[1]}, and no gradient {text}"
-        told_as = text if place[0].startswith("<") else place  # what is typed is always line 1
+        told_as = text if place[0].startswith("<") else place  # typed input is always line 1
         if _left.get(told_as) is not warnings.filters:
             warnings.warn_explicit(text, DetachedWarning, *place)
             _left[told_as] = warnings.filters
@@ -179,7 +179,7 @@ def told_of_leaving() -> None:
 
 @functools.lru_cache
 def _leaving(code: Any, offset: int) -> str:
-    """What to use instead at an instruction that makes a float of a `Value`; nothing where it may."""
+    """The advice for an instruction that makes a float of a `Value`; "" where it may."""
     from .primitives import TABLE  # its rows are compiled for `Value`, which needs this file first
 
     instructions: dict[int, Any] = {each.offset: each for each in dis.get_instructions(code)}

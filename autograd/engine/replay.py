@@ -1,7 +1,6 @@
-"""A recorded graph on other numbers: recorded again, computed again, or swept with every term of every sum;
-and which of its nodes such numbers reach.
+"""A recorded graph on other numbers: recorded again, computed again, or swept with every term of every sum.
 
-The engine's sweep keeps the sums; a page that shows how they come about needs what is added.
+The engine's sweep keeps the sums; a page that shows how they arise needs the terms.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def depending(
     order: Iterable[Any],
     parents: Callable[[Any], Iterable[Any]] = operator.attrgetter("parents"),
 ) -> set[Any]:
-    """The inputs, and those nodes of an order, operands first, that depend on them by their `parents`."""
+    """The inputs, and the nodes of an order, operands first, that depend on them through their `parents`."""
     found = set(inputs)
     for node in order:
         if not found.isdisjoint(parents(node)):
@@ -35,9 +34,9 @@ def depending(
 
 
 def replay(outputs: Sequence[Value], numbers: Mapping[Value, float | Value]) -> dict[Value, Value]:
-    """Record a graph again, with these numbers in some of its leaves: of each node the new one.
+    """Record a graph again, with these numbers in some of its leaves; returns the new node of each node.
 
-    A `Value` takes the place of its leaf. Leaves that are not given stay the same, in both graphs.
+    A `Value` takes the place of its leaf. Both graphs share the other leaves.
     """
     fresh: dict[Value, Any] = {
         leaf: number if isinstance(number, Value) else Value(number) for leaf, number in numbers.items()
@@ -88,9 +87,9 @@ class Pass:
     Attributes
     ----------
     data, grads : of each node.
-    partials, contributions : of each edge: the derivative of its head by its tail, and what it adds to the
-        gradient of the tail: the gradient of the head times that.
-    taken : of each edge, whether the head reads the tail at all; a `where` reads one of its branches.
+    partials, contributions : for each edge, the derivative of its head by its tail, and that times the
+        gradient of the head: the term that it adds to the gradient of the tail.
+    taken : for each edge, whether the head reads the tail at all; a `where` reads one of its branches.
     """
 
     data: list[float]
@@ -101,7 +100,7 @@ class Pass:
 
 
 class Passes:
-    """A recorded graph as a sequence of steps, to be taken with any numbers in its leaves.
+    """A recorded graph as a sequence of steps, which run with any numbers in its leaves.
 
     Parameters
     ----------
@@ -109,9 +108,9 @@ class Passes:
 
     Attributes
     ----------
-    nodes : the `Value`s that it depends on and itself, each after its parents.
-    index : of each node its place among them.
-    edges : (tail, head), by place, in the order of the heads and of their operands; without those from
+    nodes : the output and the `Value`s that it depends on, each after its parents.
+    index : the place of each node among them.
+    edges : (tail, head), by place, in the order of the heads and of their operands; without edges from
         constants, which have no gradient.
 
     Raises
@@ -131,7 +130,7 @@ class Passes:
         self.nodes = topological_order(output)
         self.index = {node: place for place, node in enumerate(self.nodes)}
         self.edges: list[tuple[int, int]] = []
-        self._links: dict[Value, list[tuple[Value, int]]] = {}  # of each step its parents, by which edges
+        self._links: dict[Value, list[tuple[Value, int]]] = {}  # the parents of each step, with their edges
         for node in self.nodes:
             if node.primitive is None:
                 continue

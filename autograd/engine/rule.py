@@ -3,9 +3,9 @@
 Python's float arithmetic raises where IEEE 754 has an answer (``1 / 0``, ``exp(1000)``). A forward rule may
 raise like that: the row's `array` form, which does not, then decides.
 
-What recording and the sweep know of a row without calling its rules is stated nowhere else. Which arithmetic
-the forward rule is, is read off the function; that a partial is a constant, or a copy of a number at hand, is
-found by running the partials once, on stand-ins.
+Recording and the sweep take shortcuts past the rules of simple rows. Nobody states these: the arithmetic is
+recognised by the forward function, and a partial that is constant, or a copy of a number at hand, by running
+the partials once, on stand-ins.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ __all__ = ["COMPUTED", "CONSTANT", "INNER", "MINUS", "OVER", "PLUS", "RAMP", "TI
 
 PLUS, MINUS, TIMES, OVER, INNER, RAMP = 1, 2, 3, 4, 5, 6
 _ARITHMETIC: list[Any] = [None, add, sub, mul, truediv, inner_product, rectified]
-COMPUTED, CONSTANT = -2, -1  # a partial that has to be computed; one that is always the same
+COMPUTED, CONSTANT = -2, -1  # sources of a partial
 
 
 class Rule:
-    """What a row computes, and what was read off its functions.
+    """The rules of a row, and the shortcuts read off them.
 
     Attributes
     ----------
-    arithmetic : which of some operators and functions the forward rule is, 0 for any other rule.
-    left, right : where the partials by the first two arguments come from: 0 for a copy of the output, k for
-        a copy of argument k, CONSTANT, or COMPUTED.
-    by_left, by_right : these partials where they are constant.
-    note : what the nodes have that it records now.
+    arithmetic : the index of the forward rule in `_ARITHMETIC`, 0 for any other rule.
+    left, right : the sources of the partials by the first two arguments: 0 for a copy of the output, k for a
+        copy of argument k, CONSTANT, or COMPUTED.
+    by_left, by_right : these partials if they are constant.
+    note : the note of the nodes that the row records now.
     """
 
     __slots__ = (
@@ -58,11 +58,11 @@ class Rule:
     note: Note
 
     def read(self, row: Any, arity: int, trusted: bool) -> None:
-        """Look at the rules of a row; unless it is `trusted`, its partials are not run before their time."""
+        """Read the shortcuts off the rules of a row; only `trusted` partials are run for that."""
         stand_ins = [object() for _ in range(arity + 1)]
         try:
             found = list(row.partials(*stand_ins)) if trusted else []
-        except Exception:  # they are no numbers, so a rule that computes fails on them
+        except Exception:  # a rule that computes fails on stand-ins
             found = []
         if not all(partial in stand_ins or type(partial) is float for partial in found):
             found = []
@@ -71,7 +71,7 @@ class Rule:
             for name in ("name", "forward", "partials", "array", "select", "vectors")
         }
         facts["note"] = noted(0, self)
-        # Of the last two the sweep knows the partials: of ours, not of a user's row with that forward rule.
+        # For the last two the sweep has the partials of our rows, not of a user's with the same forward rule.
         readable = _ARITHMETIC if trusted else _ARITHMETIC[:INNER]
         facts["arithmetic"] = readable.index(row.forward) if row.forward in readable else 0
         for side, partial in zip(("left", "right"), [*found, None, None]):
@@ -84,7 +84,7 @@ class Rule:
             object.__setattr__(self, name, fact)  # a row is frozen
 
     def renew(self, version: int) -> None:
-        """A new note, for what it records from that version on."""
+        """Make a new note, for nodes recorded from that version on."""
         object.__setattr__(self, "note", noted(version, self))  # a row is frozen
 
     def __call__(self, *args: Any, **named: Any) -> Any:
@@ -94,7 +94,7 @@ class Rule:
                 args = inspect.signature(self._forward).bind(*args, **named).args
             except TypeError as error:
                 raise TypeError(f"{self._name}() {error}") from None
-        for position in self._vectors:  # what is gone through once is kept: its elements are looked at below
+        for position in self._vectors:  # an iterator becomes a list: its elements are inspected below
             if position < len(args) and hasattr(args[position], "__next__"):
                 args = (*args[:position], list(args[position]), *args[position + 1 :])
         arrays = False
@@ -102,7 +102,7 @@ class Rule:
             kind = type(arg)
             if kind is float:
                 continue
-            if kind is str:  # two of them compare like numbers
+            if kind is str:  # strings compare like numbers
                 raise TypeError(f"{self._name} takes real numbers and Values, got str: {arg!r:.60}")
             bind = None if kind is tuple else getattr(kind, "__primitive__", None)
             if bind is not None:

@@ -51,7 +51,7 @@ def _method(name: str) -> Callable[..., Any]:
     return method
 
 
-_waiting: list[Any] = []  # operands of nodes that are being freed too deep in one another
+_waiting: list[Any] = []  # operands of nodes whose freeing is nested too deep
 _depth = 0
 _DEEP = 100
 
@@ -67,9 +67,9 @@ class Value:
     data : a real number (Python's or numpy's); kept as float64.
     label : the user's name for it, which drawings and errors show.
     scope : where in a model it belongs, such as ``layer0.neuron1``; drawings group by it.
-    children, local_grads : for an operation of one's own the `Value`s it was computed from and, as numbers,
-        the derivatives by them; also ``Value(data, children, local_grads)``. They serve one differentiation:
-        for a second one, and for a compiled program, add a `primitive`.
+    children, local_grads : for an operation of your own, its operands as `Value`s and, as numbers, the
+        derivatives by them; also ``Value(data, children, local_grads)``. They serve one differentiation: for
+        a second one, and for a compiled program, add a `primitive`.
 
     Attributes
     ----------
@@ -77,14 +77,14 @@ class Value:
         differentiating it raises `GraphError` rather than mixing old and new numbers.
     grad : the derivative of the output of the last backward pass by this node; on a leaf, the sum over
         all backward passes since it was cleared. 0.0 until a backward pass reaches it: see `reached`.
-    requires_grad : whether a backward pass gives it a gradient; False of a leaf that is frozen.
+    requires_grad : whether a backward pass gives it a gradient; False for a frozen leaf.
     op : the name of the primitive that computed it, ``""`` for a leaf.
     parents : the `Value`s it was computed from, in order, repeats kept.
 
-    It is a number to Python: ``<``, ``bool``, ``int``, ``round`` and ``format`` go by `data`, and ``%`` and
-    ``//`` are recorded. Only ``==`` and ``hash`` are those of the object, so that two nodes with one number
-    are two keys of a dictionary; compare ``.data`` for equal numbers. ``float(x)``, and so ``math.exp(x)``,
-    leaves the graph, of which `DetachedWarning` tells.
+    Python treats it as a number: ``<``, ``bool``, ``int``, ``round`` and ``format`` use `data`, and ``%`` and
+    ``//`` are recorded. Only ``==`` and ``hash`` belong to the object, so that two nodes with one number are
+    two keys of a dictionary; compare ``.data`` for equal numbers. ``float(x)``, and so ``math.exp(x)``,
+    leaves the graph, with a `DetachedWarning`.
 
     Raises
     ------
@@ -102,10 +102,10 @@ class Value:
     (False, True)
     """
 
-    # One or two operands lie in `_left` and `_right`: a tuple for each node would be more memory than the
+    # One or two operands lie in `_left` and `_right`: a tuple for each node would take more memory than the
     # node. More of them, or sequences, lie in a note of its own. `_mark` is the mark of the last sweep whose
-    # search has begun with the node, one more where it is done; 0 for none, and -1 where the gradient was set
-    # by hand. The number is not called `_data`, which numpy's masked arrays take from whatever has one.
+    # search has entered the node, plus 1 once it is done; 0 for none, and -1 if the gradient was set by hand.
+    # The number is not called `_data`, an attribute that numpy's masked arrays take from any object.
     __slots__ = ("_grad", "_left", "_mark", "_note", "_number", "_right")
 
     _number: float
@@ -139,9 +139,9 @@ class Value:
     def backward(self) -> None:
         """Fill in `.grad` everywhere: the derivative of this node by every node that it depends on.
 
-        On the leaves the gradient is added to what is there, so clear it between steps; on all other nodes
-        it belongs to this pass alone. Constants are not reached. Threads sweep one after the other, so those
-        that share a graph or its leaves add up all their gradients.
+        Leaves add the gradient to the one they have, so clear it between steps; on all other nodes it belongs
+        to this pass alone. Constants are not reached. Threads sweep one after the other, so those that share
+        a graph or its leaves add up all their gradients.
 
         Raises
         ------
@@ -163,7 +163,7 @@ class Value:
         told_of_result(self, "backward()")
         graph.backward(self)
 
-    def __dealloc__(self) -> None:  # pragma: no cover  # of the compiled class; Python has a loop of its own
+    def __dealloc__(self) -> None:  # pragma: no cover  # compiled only; Python has its own loop
         global _depth
         if self._left is None and (self._note is None or not self._note.operands):
             return
@@ -180,7 +180,7 @@ class Value:
                 _waiting.pop()
         _depth -= 1
 
-    # --- arithmetic; a number on the left comes to the reflected method; `+` and `*` are most of all programs
+    # --- arithmetic; a number on the left calls the reflected method; `+` and `*` are most of all programs
 
     def __add__(self, other: Any) -> Any:
         if type(other) is Value:
@@ -262,7 +262,7 @@ class Value:
 
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Any:
-        """What a row does that is applied to a `Value`."""
+        """Apply a row to arguments of which one is a `Value`."""
         return record(row, args)
 
     # --- what it is
@@ -326,7 +326,7 @@ class Value:
         if current.used:
             current.new_version()
         old, self._note = self._note, current.note
-        if old.label or old.scope or old.operands is not None:  # words, or that it is cut off
+        if old.label or old.scope or old.operands is not None:  # labels, or that it was cut off
             self._note = noted(current.note.version, None, old.operands, old.label, old.scope)
         if old.version < -1:
             self.requires_grad_(False)
@@ -339,7 +339,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad: Number | None) -> None:
-        if grad is None or (type(grad) is int and grad == 0):  # as most programs clear it
+        if grad is None or (type(grad) is int and grad == 0):  # most programs clear it so
             self._grad = 0.0
         else:
             self._grad = grad if type(grad) is float else number(grad, "Value.grad")
@@ -352,7 +352,7 @@ class Value:
         leaf._note = noted(current.note.version, None, (), self.label, self.scope)
         return leaf
 
-    # --- the number protocol: by data
+    # --- the number protocol, which uses the data
 
     def __hash__(self) -> int:
         if current.unusual:
@@ -411,7 +411,7 @@ class Value:
 
 
 def _recorded(row: Any, left: Any, right: Any, several: Any) -> Value:
-    """A new node of one operand, of two, or of several: whatever is recorded comes through here."""
+    """A new node with one operand, two, or several: every recorded node is made here."""
     arithmetic = row.arithmetic
     if several is not None:
         y = _inner_product(several) if arithmetic == INNER else row.evaluated(graph.numbers(several))
@@ -461,7 +461,7 @@ def _obey_modes(node: Any) -> None:
 
 
 def _constant(data: Any) -> Value:
-    """A number that was written into an expression: a leaf without a gradient of its own."""
+    """A number written into an expression: a leaf without a gradient."""
     leaf = Value.__new__(Value)
     if type(data) is int and -_EXACT < data < _EXACT:
         leaf._number = data * 1.0
@@ -475,7 +475,7 @@ def _constant(data: Any) -> Value:
 
 
 def _binary(row: Any, left: Any, right: Any) -> Any:
-    """The node, or NotImplemented where the other operand has operators of its own, as arrays and Series."""
+    """The node, or NotImplemented if the other operand has its own operators, as arrays and Series have."""
     if type(left) is Value and type(right) is Value:
         return _recorded(row, left, right, None)
     x, y = _as_operand(left), _as_operand(right)
@@ -483,7 +483,7 @@ def _binary(row: Any, left: Any, right: Any) -> Any:
 
 
 def _as_operand(other: Any) -> Any:
-    """A number as a constant; NotImplemented of what has operators of its own, such as arrays and Series."""
+    """A number as a constant; NotImplemented for objects with their own operators, as arrays and Series."""
     if type(other) is Value:
         return other
     if type(other) is float or type(other) is int:
@@ -504,7 +504,7 @@ _REFLECTED = [f"__r{row.method}__" for row in TABLE.values() if hasattr(operator
 def sequence(values: Any) -> tuple[Value, ...]:
     """A sequence as one operand, which many nodes may share: a tuple of `Value`s, numbers as constants.
 
-    `dot`, `sum` and their kin do this themselves; what several of them read is best made once.
+    `dot`, `sum` and their like do this themselves; make one for operands that several of them share.
 
     Parameters
     ----------
@@ -529,7 +529,7 @@ def sequence(values: Any) -> tuple[Value, ...]:
 
 
 def record(row: Any, args: tuple[Any, ...]) -> Any:
-    """Record a row applied to `Value`s, numbers, and sequences of them where it takes those."""
+    """Record a row applied to `Value`s and numbers, and to sequences of them where it takes those."""
     operands: list[Any] = []
     for arg in args:
         if type(arg) is Value:
@@ -546,7 +546,7 @@ def record(row: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _inner_product(operands: tuple[Any, ...]) -> float:
-    """The forward value of an inner product of nodes: without lists of their numbers."""
+    """The forward value of an inner product of nodes, without lists of their numbers."""
     weights, inputs = operands[0], operands[1]
     total = 0.0
     for i in range(len(weights)):

@@ -1,22 +1,22 @@
-"""`explore`: a page on which a recorded graph is stepped through, looked at, and watched as it trains.
+"""`explore`: a page that steps through a recorded graph, explains it and trains it.
 
 Each module imports only from those before it:
 
 - `script`: the page's modules as one script.
-- `widget`: the page in a notebook, which hands the reader's numbers back.
+- `widget`: the page in a notebook, which sends the reader's numbers to Python.
 - `columns`: columns of numbers, each kept once, as bytes for the page.
-- `runs`: trainings, as the numbers that the parameters took.
-- `plane`: two features as a plane, over which a decision is drawn.
-- `labels`: a name for every node, and formulas in which the page fills in numbers.
-- `programs`: the graph as a program in Python, here and with torch.
-- `pictures`: the graph as SVG with its scopes opened or closed, and the network.
-- `patterns`: rows of the table beforehand, for a page that records by itself.
-- `explore`: `explore`, which puts them together, and `Explorer`, the page.
-- `playground`: the page on which a program is typed.
+- `runs`: trainings, as the parameters of each epoch.
+- `plane`: two features as a plane, with the decision at each point.
+- `labels`: a name for every node, and formulas with places for numbers.
+- `programs`: the graph as a program in Python, with this library or torch.
+- `pictures`: the graph as SVG with its scopes open or closed, and the network.
+- `patterns`: the texts and code of all rows, for a page that records by itself.
+- `explore`: `explore`, and `Explorer`, the page.
+- `playground`: the page for typed programs.
 
-In `web` is the page itself, `page.html` and `page.css`, and its modules in JavaScript. Its numbers are the
-engine's until the reader changes one. Then `sweep.js` computes all of them anew, by functions that are
-generated from the rules of the table (`autograd.symbolic.row_script`).
+`web` has the page itself: `page.html`, `page.css` and modules in JavaScript. Its numbers are the engine's
+until the reader changes one. Then `sweep.js` recomputes all of them by functions that are generated from the
+rules of the table (`autograd.symbolic.row_script`).
 """
 
 from .explore import Explorer, explore

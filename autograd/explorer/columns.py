@@ -1,4 +1,4 @@
-"""Columns of numbers, one number for each frame of a page, each column kept once."""
+"""Columns of numbers, one for each frame of a page."""
 
 from __future__ import annotations
 
@@ -9,42 +9,32 @@ Floats = npt.NDArray[np.float64]
 
 
 class Columns:
-    """Columns of equal length. A local derivative is often some node's data: then they are one column.
-
-    Parameters
-    ----------
-    frames : how many numbers each column has.
+    """Columns of equal length; equal columns, such as a local derivative and some node's data, are one.
 
     Examples
     --------
     >>> import numpy as np
-    >>> columns = Columns(2)
-    >>> columns.add_all(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
+    >>> columns = Columns()
+    >>> columns.add(np.array([[1.0, 5.0, 1.0], [2.0, 5.0, 2.0]]))
     [0, 1, 0]
     >>> columns.lengths(), len(columns.bytes())
     ([2, 1], 24)
     """
 
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
+    def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
 
-    def add(self, column: Floats) -> int:
-        """The number of the column; one whose numbers are all the same is kept as one number."""
-        column = np.ascontiguousarray(column, dtype="<f8")
-        if column.shape != (self.frames,):
-            raise ValueError(f"a column has {self.frames} numbers, got an array of shape {column.shape}")
-        data = column.tobytes()
-        if data == data[:8] * self.frames:
-            data = data[:8]
-        return self._places.setdefault(data, len(self._places))
-
-    def add_all(self, table: Floats) -> list[int]:
-        """The numbers of the columns of a table, (frames, columns)."""
-        return [self.add(column) for column in table.T]
+    def add(self, table: Floats) -> list[int]:
+        """The numbers of the columns of a table, (frames, columns); a constant one is kept as one number."""
+        places = []
+        for column in np.asarray(table, dtype="<f8").T:
+            data = column.tobytes()
+            data = data[:8] if data == data[:8] * len(column) else data
+            places.append(self._places.setdefault(data, len(self._places)))
+        return places
 
     def lengths(self) -> list[int]:
-        """How many numbers are kept of each column: all, or one."""
+        """The number of kept numbers of each column: all, or one."""
         return [len(data) // 8 for data in self._places]
 
     def bytes(self) -> bytes:

@@ -1,15 +1,12 @@
-"""`explore`: a recorded graph as a page to step through."""
+"""`explore`: a page that steps through a recorded graph."""
 
 from __future__ import annotations
 
-import base64
 import functools
-import gzip
 import html
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..drawing import Drawing
-from ..drawing.style import variables
 from ..engine.arguments import integer, number
 from ..engine.graph import topological_order
 from ..engine.messages import line_of
@@ -36,7 +32,7 @@ from .pictures import network_picture, pictures
 from .plane import Plane
 from .programs import python_lines, torch_lines
 from .runs import Run, descent
-from .script import WEB, rows_module, script, texts
+from .script import filled, packed, rows_module, script, texts
 from .widget import widget_of
 
 __all__ = ["Explorer", "explore"]
@@ -44,13 +40,13 @@ __all__ = ["Explorer", "explore"]
 
 @dataclass(frozen=True, repr=False)
 class Explorer:
-    """A page on which a graph is stepped through; a notebook shows it inline.
+    """A page that steps through a graph; a notebook shows it inline.
 
     Attributes
     ----------
     html : the whole page: one file that loads nothing.
     title : its heading.
-    leaves : the number of every leaf that can be changed on it, by the name that the page has for it.
+    leaves : the number of every leaf that can be changed, by its name on the page.
     """
 
     html: str
@@ -59,17 +55,17 @@ class Explorer:
 
     @functools.cached_property
     def widget(self) -> Any:
-        """The page as a widget of Jupyter, whose numbers come back as `values`; with the extra ``widget``.
+        """The page as a widget of Jupyter, whose numbers come back as `values`.
 
         Raises
         ------
-        ImportError : without anywidget; it names the extra.
+        ImportError : without the extra ``widget``.
         """
         return widget_of(self.html, self.title, self.leaves)
 
     @property
     def values(self) -> dict[str, float]:
-        """The number of every leaf by its name: as recorded, or as the reader of `widget` has changed it."""
+        """The number of every leaf by its name: as recorded, or as changed in `widget`."""
         known = self.widget.values if "widget" in vars(self) else self.leaves
         return {name: float(str(number).replace("Infinity", "inf")) for name, number in known.items()}
 
@@ -94,16 +90,7 @@ class Explorer:
         return f"<Explorer, {len(self.html) // 1000:,} kB of HTML: .save(path) or .html>"
 
     def inline(self, height: str = "56rem") -> str:
-        """The page as an element of another: in a frame, so that neither sees the other's styles.
-
-        Parameters
-        ----------
-        height : of the frame, as CSS has it.
-
-        Returns
-        -------
-        HTML, an ``<iframe>`` that holds the whole page.
-        """
+        """The whole page as an ``<iframe>`` for another page, of a height in CSS units."""
         return (
             f'<iframe srcdoc="{html.escape(self.html)}" title="{html.escape(self.title)}" '
             f'style="width: 100%; height: {html.escape(height)}; border: 0"></iframe>'
@@ -114,7 +101,7 @@ class Explorer:
 
 
 def _or_as_it_knows(function: Callable[..., Explorer]) -> Callable[..., Explorer]:
-    """The function, but for what knows itself how it is explored, as models of nn do."""
+    """The function, or the ``__explore__`` of what has one, as models of nn do."""
 
     @functools.wraps(function)
     def explore(output: Any, *arguments: Any, **options: Any) -> Explorer:
@@ -146,27 +133,25 @@ def explore(
     the backward pass (edge by edge: incoming gradient × local derivative, and the running sum where paths
     meet) and the update. A click on a node shows its numbers, lights up its paths and derives its gradient
     factor by factor. With `epochs` there is a slider through a training, and learning rates to compare.
-    The scopes of a model (`Value.scope`) open and close. Of what was recorded within `note_lines` the line
-    that recorded it is shown.
+    The scopes of a model (`Value.scope`) open and close. Nodes recorded within `note_lines` show their line.
 
-    With a model of `nn` in the place of `output`, see `nn.explore_model`.
+    For a model of `nn` in the place of `output`, see `nn.explore_model`.
 
     Parameters
     ----------
     output : the loss, or any recorded `Value`.
     path : where to write the page, a name ending in ``.html``; None to write nothing.
-    wrt : the leaves that are trained: they are shown as parameters, and get an update. By default those that
-        were recorded in a model (with a `Value.scope`).
-    lr : the learning rate η of w ← w − η ∂E/∂w, or several to switch between, the one shown first first.
-    epochs : how many updates the training has, 0 or more.
+    wrt : the leaves to train, shown as parameters. By default those of a model (with a `Value.scope`).
+    lr : the learning rate η of w ← w − η ∂E/∂w, or several to switch between.
+    epochs : the number of updates, 0 or more.
     runs : trainings recorded elsewhere, in place of `lr` and `epochs`.
-    network : a `Drawing` whose links say which element shows which node, such as `nn.diagram` gives;
-        it is shown beside the graph, and what is selected in one is selected in the other.
-    plane : two features, whose plane is drawn with what a model decides at each point.
+    network : a `Drawing` to show beside the graph, whose `links` say which element shows which node, as
+        `nn.diagram` returns.
+    plane : two features, over whose plane the decision of a model is drawn.
     title : the heading of the page.
     frames : the most epochs of a training that are shown, evenly spread, at least 2.
     limit : the most boxes to draw with all scopes closed.
-    language : in which the page opens, ``en`` or ``de``; its reader can choose another.
+    language : of the page at first, ``en`` or ``de``.
 
     Returns
     -------
@@ -174,7 +159,7 @@ def explore(
 
     Raises
     ------
-    TypeError, ValueError : if an argument is not as described, or a label is no text that UTF-8 has.
+    TypeError, ValueError : if an argument is not as described, or UTF-8 cannot encode a label.
     GraphTooLargeError : a `ValueError`, if more than `limit` boxes would be drawn, or 20,000 nodes.
     GraphError : if a leaf's data was set after the graph was recorded.
     MissingExtraError : if neither pygraphviz nor Graphviz is there to place the nodes.
@@ -203,12 +188,9 @@ def explore(
     epochs = integer(epochs, "explore: epochs", 0)
     frames = integer(frames, "explore: frames", 2)
     limit = integer(limit, "explore: limit", 1)
-    if network is not None and not isinstance(network, Drawing):
-        raise TypeError(f"explore: network must be a Drawing, got {type(network).__name__}: {network!r:.60}")
-    if plane is not None and not isinstance(plane, Plane):
-        raise TypeError(f"explore: plane must be a Plane, got {type(plane).__name__}: {plane!r:.60}")
-    if not isinstance(title, str):
-        raise TypeError(f"explore: title must be a string, got {type(title).__name__}: {title!r:.60}")
+    _require(Drawing, "network must be a Drawing", network)
+    _require(Plane, "plane must be a Plane", plane)
+    _require(str, "title must be a string", title)
     if language not in texts():
         raise ValueError(f"explore: language must be one of {', '.join(texts())}, got {language!r:.60}")
     if path is not None:
@@ -224,10 +206,10 @@ def explore(
     for run in trainings:
         if not isinstance(run, Run) or np.shape(run.parameters)[1] != len(wrt):
             raise ValueError(f"explore: runs must be Runs of {len(wrt)} parameters (wrt), got {run!r:.60}")
-    drawn_over = None if plane is None else plane.payload(passes.index)
+    over = None if plane is None else plane.payload(passes.index)
     payload, numbers = _payload(passes, wrt, trainings, limit)
     rows = _add_rows(payload, passes)
-    payload["plane"] = drawn_over if "fixed" not in payload else None
+    payload["plane"] = over if "fixed" not in payload else None
     payload["workbook"] = _workbook(passes, wrt)
     payload["network"] = None if network is None else network_picture(network, passes)
     payload["language"], payload["titled"] = language, bool(title)
@@ -248,11 +230,15 @@ _MOST_NODES = 20_000
 _MOST_COLUMNS = 400  # of a workbook that the page writes
 
 
+def _require(kind: type, what: str, given: Any) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise TypeError(f"explore: {what}, got {type(given).__name__}: {given!r:.60}")
+
+
 def _leaves(output: Value, wrt: Any) -> list[Value]:
     if wrt is None:
-        return [
-            node for node in topological_order(output) if node.scope and not node.op and not node.constant
-        ]
+        order = topological_order(output)
+        return [node for node in order if node.scope and not node.op and not node.constant]
     leaves: list[Any] = list(wrt) if isinstance(wrt, Iterable) else [None]
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op:
@@ -263,29 +249,27 @@ def _leaves(output: Value, wrt: Any) -> list[Value]:
 def _payload(
     passes: Passes, wrt: Sequence[Value], runs: Sequence[Run], limit: int
 ) -> tuple[dict[str, Any], Columns]:
-    """All that the page says, and the columns of its numbers: a row for each of the F frames of all runs."""
-    taken = [
-        passes.run(dict(zip(wrt, parameters, strict=True)))
-        for run in runs
-        for parameters in run.parameters.tolist()
-    ]
-    columns = Columns(len(taken))
+    """The page's texts, and the columns of its numbers: a row for each of the F frames of all runs."""
+    frames = [parameters for run in runs for parameters in run.parameters.tolist()]
+    taken = [passes.run(dict(zip(wrt, parameters, strict=True))) for parameters in frames]
+    columns = Columns()
 
     def of_passes(name: str) -> list[int]:
-        return columns.add_all(np.array([getattr(each, name) for each in taken]))  # (F, nodes) or (F, edges)
+        return columns.add(np.array([getattr(each, name) for each in taken]))  # (F, nodes) or (F, edges)
 
     labels = Labels(passes)
-    after = columns.add_all(np.concatenate([run.after for run in runs]))  # (F, P), and so below
-    unknown = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
-    updates = dict(zip(wrt, zip(after, columns.add_all(np.concatenate(unknown)))))
+    after = columns.add(np.concatenate([run.after for run in runs]))  # (F, P)
+    gradients = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
+    updates = dict(zip(wrt, zip(after, columns.add(np.concatenate(gradients)))))
     closed = labels.closed_forms(wrt)
+    programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
     nodes: list[dict[str, Any]] = []
-    for place, (node, data, grad) in enumerate(zip(passes.nodes, of_passes("data"), of_passes("grads"))):
+    for place, node in enumerate(passes.nodes):
         formula, filled = labels.formula(node) if node.op else ("", [])
         about = {
             "name": labels.names[node], "kind": _kind(node, passes, updates), "op": node.op,
             "symbol": node.primitive.symbol if node.primitive else "", "scope": node.scope,
-            "data": data, "grad": grad, "formula": formula, "filled": filled,
+            "formula": formula, "filled": filled, **dict(zip(("python", "torch"), next(programs))),
         }  # fmt: skip
         if node in updates:
             about["after"], about["gradient"] = updates[node]
@@ -294,35 +278,32 @@ def _payload(
         if place in closed:
             about["closed"], about["closedFilled"] = closed[place]
         nodes.append(about)
+    partials = [written for node in passes.nodes if node.op for written in labels.partials(node)]
     edges = [
-        {
-            "tail": tail, "head": head, "partial": partial, "contribution": contribution, "taken": read,
-            "formula": text, "filled": filled,
-        }
-        for (tail, head), partial, contribution, read, (text, filled) in zip(
-            passes.edges, of_passes("partials"), of_passes("contributions"), of_passes("taken"),
-            (written for node in passes.nodes if node.op for written in labels.partials(node)), strict=True,
-        )
-    ]  # fmt: skip
-    shown, start = [], 0
+        {"tail": tail, "head": head, "formula": formula, "filled": filled}
+        for (tail, head), (formula, filled) in zip(passes.edges, partials, strict=True)
+    ]
+    for name, where, key in (
+        ("data", nodes, "data"), ("grads", nodes, "grad"), ("partials", edges, "partial"),
+        ("contributions", edges, "contribution"), ("taken", edges, "taken"),
+    ):  # fmt: skip
+        for about, column in zip(where, of_passes(name), strict=True):
+            about[key] = column
+    shown: list[dict[str, Any]] = []
     for run in runs:
-        stop = start + len(run.epochs)
+        start = shown[-1]["stop"] if shown else 0
         losses = [loss if math.isfinite(loss) else None for loss in run.losses]
         shown.append({
-            "label": run.label, "start": start, "stop": stop, "epochs": list(run.epochs), "losses": losses,
-            "lr": run.lr, "own": run.gradients is None, "update": run.update,
+            "label": run.label, "start": start, "stop": start + len(run.epochs), "epochs": list(run.epochs),
+            "losses": losses, "lr": run.lr, "own": run.gradients is None, "update": run.update,
         })  # fmt: skip
-        start = stop
-    drawn = [vars(picture) for picture in pictures(passes, labels.names, wrt, limit)]
-    programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
-    for about, (python, torch) in zip(nodes, programs):
-        about["python"], about["torch"] = python, torch
-    payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": columns.frames}
+    drawn = list(pictures(passes, labels.names, wrt, limit))
+    payload = {"nodes": nodes, "edges": edges, "runs": shown, "pictures": drawn, "frames": len(taken)}
     return payload, columns
 
 
 def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
-    """Give each computed node its row and operands by place; and the module of the rows."""
+    """Give each computed node its row and operands by place; return the module of the rows."""
     places: dict[tuple[Primitive, tuple[int | None, ...]], int] = {}
     scripts: list[str] = []
     for node, about in zip(passes.nodes, payload["nodes"]):
@@ -347,19 +328,19 @@ def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
 
 
 def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
-    """The table of a training in cells, for graphs that a person would read as one."""
+    """The table of a training in cells, for graphs small enough to read as one."""
     trained = [node for node in wrt if node in passes.index]
     if not trained or len(passes.nodes) > _MOST_COLUMNS:
         return None
     try:
         leaves, headers, cells = training_columns(passes.output, trained)
-    except ValueError:  # a primitive without a formula, or a number that no cell can hold
+    except ValueError:  # a primitive without a formula, or a number for no cell
         return None
     return {"leaves": [passes.index[node] for node in leaves], "headers": headers, "cells": cells}
 
 
 def _classes(passes: Passes) -> int:
-    """Among how many classes a cross-entropy decides; 0 if the output is none."""
+    """The number of classes of a cross-entropy; 0 for another output."""
     for node in passes.nodes:
         if node.op in ("softmax", "log_softmax", "logsumexp"):
             return len(node.parents)
@@ -375,21 +356,13 @@ def _kind(node: Value, passes: Passes, updates: Any) -> str:
 
 
 def _page(payload: dict[str, Any], columns: Columns, rows: str) -> str:
-    """The page as one file, which holds what it shows packed, so that it stays small."""
-    payload = {**payload, "lengths": columns.lengths()}
-    parts = {
-        "{{title}}": html.escape(payload["title"]),
-        "{{language}}": payload["language"],
-        "{{style}}": variables() + (WEB / "page.css").read_text(encoding="utf-8"),
-        "{{script}}": script("page", {"rows": rows}),
-        "{{payload}}": _packed(encoded(json.dumps(payload, ensure_ascii=False, separators=(",", ":")))),
-        "{{numbers}}": _packed(columns.bytes()),
-        "{{editor}}": "",
-        "{{graphviz}}": "",
-    }
-    text = (WEB / "page.html").read_text(encoding="utf-8")
-    return re.sub("|".join(parts), lambda match: parts[match[0]], text)
-
-
-def _packed(data: bytes) -> str:
-    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
+    """The page as one file, which holds its data packed."""
+    data = json.dumps({**payload, "lengths": columns.lengths()}, ensure_ascii=False, separators=(",", ":"))
+    return filled(
+        ("page.css",),
+        title=html.escape(payload["title"]),
+        language=payload["language"],
+        script=script("page", {"rows": rows}),
+        payload=packed(encoded(data)),
+        numbers=packed(columns.bytes()),
+    )

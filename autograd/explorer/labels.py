@@ -1,4 +1,4 @@
-"""A name for every node, and formulas in which the page fills in the numbers of the moment."""
+"""A name for every node, and formulas with places for the numbers of the moment."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from ..engine.replay import Passes
 from ..engine.value import Value
 from ..symbolic import TEXT, Expression, Number, Outline, Symbol
 
-LONGEST_FORMULA = 24  # a formula with more names and numbers is not written out
-_CLOSED_FORMS = 64  # with more parameters none gets a closed form
-_SLOT = (
-    "\U000f0000"  # this private character stands for the number of node 0, the next one for that of node 1
-)
+LONGEST_FORMULA = 24  # the most names and numbers in a written formula
+_CLOSED_FORMS = 64  # the most parameters with closed forms
+_SLOT = "\U000f0000"  # the private character for the number of node 0, followed by that of node 1
 
-Pieces = list[str | int]  # a formula as text, with the place of a node where its number is to be filled in
-Written = tuple[str, Pieces]  # a formula in names, and in pieces; empty where it is too long, or a number
+Pieces = list[str | int]  # texts, and places of nodes for their numbers
+Written = tuple[str, Pieces]  # a formula in names, and in pieces; empty for a long one, or a number
 
 
 class Labels:
-    """What the page says about the nodes of a graph.
+    """Names and formulas of the nodes of a graph.
 
     Attributes
     ----------
-    names : each node's label, or where it has none, v1 and so on; a constant's number.
+    names : each node's label, or v1 and so on; the number of a constant.
     """
 
     def __init__(self, passes: Passes) -> None:
@@ -35,7 +33,6 @@ class Labels:
         self.names = {node: self._outline.text(node) for node in passes.nodes}
 
     def formula(self, node: Value) -> Written:
-        """How a computed node is computed."""
         return _written(self._outline.formulas[node], self._places)
 
     def partials(self, node: Value) -> Iterator[Written]:
@@ -45,7 +42,7 @@ class Labels:
                 yield _written(formula, self._places)
 
     def closed_forms(self, wrt: Sequence[Value]) -> dict[int, Written]:
-        """The gradient of each parameter by its place, written as by hand, unless that is too long."""
+        """The gradient of each parameter by its place, as written by hand, unless it is long."""
         wrt = [node for node in wrt if node in self._index]
         if not 0 < len(wrt) <= _CLOSED_FORMS:
             return {}
@@ -72,16 +69,16 @@ def _pieces(formula: Expression, places: Mapping[Symbol, int]) -> Pieces:
 
 
 NUMBERED = replace(TEXT, beside=False)
-"""The notation in which numbers are filled in: between two of them stands a sign."""
+"""The notation for numbers, which need a sign between them."""
 
 
 def slot(place: int) -> str:
-    """What stands in a text for the number of the node at that place."""
+    """The letter for the number of the node at that place."""
     return chr(ord(_SLOT) + place)
 
 
 def in_pieces(text: str) -> Pieces:
-    """A text with such slots, as pieces.
+    """A text with slots, as pieces.
 
     >>> in_pieces("2 · " + slot(7))
     ['2 · ', 7]

@@ -1,8 +1,7 @@
-"""What the playground knows of every row beforehand: its code, and its texts with places for the operands.
+"""The code and texts of every row, for the playground.
 
-A page that records by itself has no Python to ask. So each row is written here once for each shape of
-operands: the JavaScript that computes it, its formula and partials, a line of Python and of torch, and the
-boxes that are drawn.
+A page that records by itself has no Python to ask. So each row is written once for each shape of operands:
+its JavaScript, its formula and partials, a line of Python and of torch, and its boxes.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from ..language import (
     LONGEST_RANGE,
     MOST_NESTED,
     MOST_STEPS,
+    OPERATORS,
     REASONS,
     Function,
 )
@@ -37,24 +37,19 @@ from .script import ROOM
 __all__ = ["WIDEST", "Shape", "language_data", "pattern", "shapes"]
 
 WIDEST = 16  # numbers in a list that one row takes
-_OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", ">": "greater"}
-_EXPONENTS = (-2.0, -1.0, 0.5, 2.0, 3.0, 4.0)  # with which a power has a formula of its own
-_LABEL, _CONSTANT = "\ue000", "\ue001"  # where a box has its name, and the number that it is
+_EXPONENTS = (-2.0, -1.0, 0.5, 2.0, 3.0, 4.0)  # constants with which a power has a formula of its own
+_LABEL, _CONSTANT = "\ue000", "\ue001"  # the places of a box's name, and of a constant's number
 
-Shape = tuple[int | None, ...]  # of each operand None for a number, or how many numbers a list has
+Shape = tuple[int | None, ...]  # None for a number, or the length of a list
 Pattern = dict[str, Any]
 
 
 def shapes() -> Iterator[tuple[Primitive, Shape]]:
-    """Each row that a program can record, with each shape of operands that it may have there."""
-    found: dict[tuple[str, Shape], None] = {}
-    for name in (*_OPERATORS.values(), "power", "pow"):
-        found[name, (None, None)] = None
-    found["neg", (None,)] = None
-    for function in FUNCTIONS.values():
-        for shape in _shapes_of(function):
-            found[function.row, shape] = None
-    return ((TABLE[name], shape) for name, shape in found)
+    """Each row that a program can record, with each shape of its operands."""
+    found: list[tuple[str, Shape]] = [(name, (None, None)) for name in (*OPERATORS.values(), "pow")]
+    found += [("neg", (None,))]
+    found += [(function.row, shape) for function in FUNCTIONS.values() for shape in _shapes_of(function)]
+    return ((TABLE[name], shape) for name, shape in dict.fromkeys(found))
 
 
 def _shapes_of(function: Function) -> Iterator[Shape]:
@@ -69,11 +64,10 @@ def _shapes_of(function: Function) -> Iterator[Shape]:
 
 @functools.cache
 def pattern(row: Primitive, shape: Shape) -> Pattern:
-    """A row as a page writes it, for operands of this shape; a number in a text is the place of an operand.
+    """The texts of a row for operands of this shape; a number in a text is the place of an operand.
 
     Keys: ``formula`` and ``filled``, in names and in numbers; ``partials``, such a pair for each number among
-    the operands, in which the place after the last is the result; ``python`` and ``torch``, empty where there
-    is none.
+    the operands, with the result in the place after the last; ``python`` and ``torch``, or empty.
 
     Examples
     --------
@@ -114,7 +108,7 @@ def _written(row: Primitive, operands: list[Any]) -> Pattern:
 
 
 def _partials(row: Primitive, y: Symbol, operands: list[Any]) -> list[Expression]:
-    """As textbooks write them, where they do; a user's rule that does not run on formulas has none."""
+    """The textbook's, or the row's own; none if they do not run on formulas."""
     for rule in filter(None, (row.textbook, row.partials)):
         try:
             return [as_expression(each) for _, each in edges(operands, rule(y, *operands))]
@@ -124,7 +118,7 @@ def _partials(row: Primitive, y: Symbol, operands: list[Any]) -> list[Expression
 
 
 def _pair(formula: Expression) -> tuple[Pieces, Pieces]:
-    """In names, and as the page fills in numbers; as `labels` writes them."""
+    """A formula in names and with places for numbers, as in `labels`."""
     if formula.size > LONGEST_FORMULA:
         return [], []
     text = in_pieces(TEXT.write(formula))
@@ -132,7 +126,7 @@ def _pair(formula: Expression) -> tuple[Pieces, Pieces]:
 
 
 def language_data() -> tuple[dict[str, Any], list[str]]:
-    """All that the page's parser and recorder look up; and the rows as JavaScript, by place."""
+    """The data of the page's parser and recorder, and the rows as JavaScript."""
     rows: dict[str, dict[str, int]] = {}
     patterns: list[Pattern] = []
     scripts: list[str] = []
@@ -157,45 +151,31 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         "constants": CONSTANTS, "deepest": DEEPEST, "functions": functions,
         "grammar": {**GRAMMAR, "token": GRAMMAR["token"].replace("?P<", "?<")},
         "keywords": sorted(KEYWORDS), "longest": LONGEST, "longestRange": LONGEST_RANGE,
-        "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": _OPERATORS, "reasons": REASONS,
+        "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": OPERATORS, "reasons": REASONS,
         "rows": rows, "patterns": patterns, "widest": WIDEST, "taken": sorted({*TAKEN, *TABLE}),
         "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
     }, scripts  # fmt: skip
 
 
 def _boxes() -> dict[str, Any]:
-    """The drawing as DOT: what comes before the boxes, each kind of box by its badge, and the arrows."""
-    rows = (("data", ROOM), ("grad", ROOM))
+    """The drawing as DOT: the text before the boxes, each kind of box by its badge, and the arrows."""
     symbols = sorted({row.symbol for row, _ in shapes()})
-    kinds = {
-        kind: {symbol: _line(Box(kind, symbol=symbol, label=_LABEL, rows=rows)) for symbol in having}
-        for kind, having in {
-            "input": [""],
-            "parameter": [""],
-            "result": symbols,
-            "output": ["", *symbols],
-        }.items()
-    }
-    constant = _line(Box("constant", rows=(("", _CONSTANT),)))
-    boxes = [Box("input")] * 2
-    arrows = [
-        dot_text(boxes, [Arrow(0, 1, dashed=dashed)], "LR", "", False).split("\n")[-3]
-        for dashed in (False, True)
-    ]
-    many = [Arrow(0, 1)] * (CROWDED + 1)
-    heads = [
-        dot_text([], some, "LR", "", False).partition("  n0")[0].removesuffix("}\n") for some in ([], many)
-    ]
+    badges = {"input": [""], "parameter": [""], "result": symbols, "output": ["", *symbols]}
+
+    def last_line(boxes: list[Box], *arrows: Arrow) -> str:
+        return dot_text(boxes, arrows, "LR", "", False).split("\n")[-3]
+
+    def box(kind: str, symbol: str) -> str:
+        return last_line([Box(kind, symbol, _LABEL, rows=(("data", ROOM), ("grad", ROOM)))])
+
+    def head(arrows: int) -> str:
+        text = dot_text([], [Arrow(0, 1)] * arrows, "LR", "", False)
+        return text.partition("  n0")[0].removesuffix("}\n")
+
+    ends = [Box("input"), Box("input")]
     return {
-        "head": heads[0],
-        "headOfMany": heads[1],
-        "crowded": CROWDED,
-        "kinds": kinds,
-        "constant": constant,
-        "arrow": arrows[0],
-        "dashed": arrows[1],
-    }
-
-
-def _line(box: Box) -> str:
-    return dot_text([box], [], "LR", "", False).split("\n")[-3]
+        "head": head(0), "headOfMany": head(CROWDED + 1), "crowded": CROWDED,
+        "kinds": {kind: {symbol: box(kind, symbol) for symbol in having} for kind, having in badges.items()},
+        "constant": last_line([Box("constant", rows=(("", _CONSTANT),))]),
+        "arrow": last_line(ends, Arrow(0, 1)), "dashed": last_line(ends, Arrow(0, 1, dashed=True)),
+    }  # fmt: skip

@@ -24,7 +24,7 @@ _MOST_BOXES = 160  # the most in a picture with open scopes
 
 
 class Reached(View):
-    """The graph as it looks when all gradients are there: nothing is dashed for want of one."""
+    """The graph with all gradients there: no node is dashed."""
 
     def grad(self, node: Value) -> float | None:
         return 0.0
@@ -32,7 +32,7 @@ class Reached(View):
 
 @dataclass(frozen=True, slots=True)
 class Blank(Look):
-    """Room in the place of numbers, and a name for every node."""
+    """Room for numbers, and a name for every node."""
 
     names: dict[Value, str]
 
@@ -49,30 +49,14 @@ class Blank(Look):
         return replace(box, fill=PALETTE["paper"], tooltip="")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """The graph with some scopes open.
-
-    Attributes
-    ----------
-    opened : these scopes.
-    svg : the drawing.
-    frames : the scope of each open frame, by its title in the drawing.
-    boxes : the nodes of each box by place, and its scope if it is a closed one.
-    order : the boxes in the order in which they are computed.
-    """
-
-    opened: list[str]
-    svg: str
-    frames: dict[str, str]
-    boxes: list[dict[str, Any]]
-    order: list[int]
-
-
 def pictures(
     passes: Passes, names: dict[Value, str], parameters: Collection[Value], limit: int
-) -> Iterator[Picture]:
-    """The graph in every state that the page can show, the one that it opens with first.
+) -> Iterator[dict[str, Any]]:
+    """The graph in every state of the page, the first one first.
+
+    Keys: ``opened``, the open scopes; ``svg``, the drawing; ``frames``, the scope of each open frame by its
+    title in the drawing; ``boxes``, the nodes of each by place, and its scope if it is closed; ``order``, the
+    boxes in the order of computing.
 
     Raises
     ------
@@ -81,7 +65,7 @@ def pictures(
     view = Reached([passes.output])
     look = Blank(view, 4, False, None, frozenset(), parameters, names)
     kept: dict[frozenset[Cluster], Groups | None] = {}
-    crowded: list[frozenset[Cluster]] = []  # and so is what opens still more
+    crowded: list[frozenset[Cluster]] = []  # states that open more are crowded too
     everything = frozenset(_scopes(passes.nodes))
     for opened in _states(passes.nodes):
         if len(view.values) <= limit and opened == everything:
@@ -114,25 +98,21 @@ def pictures(
                 for group in divided.groups
             ]
         svg = Drawing(dot_text(boxes, arrows, "LR", "", legend=False)).render("svg").decode()
-        framed = {
-            f"cluster_{number}": ".".join(part.partition("\0")[0] for part in cluster)
-            for cluster, number in frames(boxes).items()
-        }
+        framed = {f"cluster_{number}": ".".join(cluster) for cluster, number in frames(boxes).items()}
         scopes = [".".join(scope) for scope in sorted(opened)]
-        yield Picture(scopes, svg, framed, listed, _in_order(boxes, arrows))
+        order = _in_order(boxes, arrows)
+        yield {"opened": scopes, "svg": svg, "frames": framed, "boxes": listed, "order": order}
 
 
 def _grouped(box: Box, group: Group, openable: bool) -> Box:
-    """A closed scope says that it opens; what repeats of a constant have in common is their number."""
-    if group.scope and openable:
-        box = replace(box, label=f"+ {box.label}")
-    if box.kind == "constant" and not group.single:
-        box = replace(box, rows=box.rows[:1])
-    return replace(box, tooltip="")
+    """A closed scope has a plus; repeats of a constant show their count only."""
+    label = f"+ {box.label}" if group.scope and openable else box.label
+    rows = box.rows[:1] if box.kind == "constant" and not group.single else box.rows
+    return replace(box, label=label, rows=rows, tooltip="")
 
 
 def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
-    """Every scope, and those around it, in the order in which they appear."""
+    """Every scope and those around it, in order of first appearance."""
     found: dict[Cluster, None] = {}
     for scope in dict.fromkeys(node.scope for node in nodes):
         every = parts(scope)
@@ -141,13 +121,13 @@ def _scopes(nodes: Sequence[Value]) -> dict[Cluster, None]:
 
 
 def _states(nodes: Sequence[Value]) -> list[frozenset[Cluster]]:
-    """Which scopes may be open together: all combinations if they are few, else one path at a time.
+    """The sets of scopes that may be open together: all if they are few, else one path at a time.
 
     A small graph is open at first, a large one closed.
     """
     scopes = _scopes(nodes)
     states = [frozenset[Cluster]()]
-    for scope in scopes:  # opens within the one around it
+    for scope in scopes:  # opens within the scope around it
         if len(states) <= _MOST_STATES:
             states += [state | {scope} for state in states if not scope[:-1] or scope[:-1] in state]
     if len(states) > _MOST_STATES:
@@ -163,7 +143,7 @@ def _around(scope: Cluster) -> frozenset[Cluster]:
 
 
 def _in_order(boxes: Sequence[Box], arrows: Sequence[Arrow]) -> list[int]:
-    """The boxes, each after those that it reads from; in a cycle, which repeats can be in, by number."""
+    """The boxes, each after those that it reads; repeats can form a cycle, which goes by number."""
     waiting = [0] * len(boxes)
     readers: list[list[int]] = [[] for _ in boxes]
     for arrow in arrows:

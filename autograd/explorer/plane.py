@@ -1,4 +1,4 @@
-"""Two features as a plane, and what a model makes of each of its points."""
+"""Two features as a plane, with the decision of a model at each point."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ __all__ = ["Plane"]
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """What `explore` draws over the plane of two features: the decision at each point, and the data.
+    """The plane of two features, over which `explore` draws decisions and data.
 
     Attributes
     ----------
-    features : the two leaves whose numbers are the coordinates, the horizontal one first.
-    predictions : the node of the score, whose class is whether it lies above `level`; or one node for each of
-        K classes, of which the largest decides.
+    features : the two leaves that are the coordinates, the horizontal one first.
+    predictions : one score, which is in class 1 above `level`; or K scores, the largest of which decides.
     points : the data, (N, 2).
     classes : the class of each point, (N,): 0 or 1 with one prediction, else 0 to K − 1.
     level : the score at the boundary, with one prediction: 0 for a logit, ½ for a probability.
@@ -54,26 +53,17 @@ class Plane:
         if len(self.features) != 2 or self.features[0] is self.features[1] or not self.predictions:
             raise ValueError("a Plane needs two features and at least one prediction")
         points, classes = np.asarray(self.points, float), np.asarray(self.classes, float)
-        if points.ndim != 2 or points.shape[1] != 2 or not points.size or classes.shape != points.shape[:1]:
-            raise ValueError(
-                "a Plane's points must be (N, 2) and their classes (N,), "
-                f"got {points.shape} and {classes.shape}"
-            )
+        if points.shape[1:] != (2,) or not points.size or classes.shape != points.shape[:1]:
+            shapes = f"{points.shape} and {classes.shape}"
+            raise ValueError(f"a Plane's points must be (N, 2) and their classes (N,), got {shapes}")
         known = max(2, len(self.predictions))
         if not np.isfinite(points).all() or not np.isin(classes, range(known)).all():
-            raise ValueError(
-                f"a Plane's points must be finite, and their classes whole numbers below {known}"
-            )
+            raise ValueError(f"a Plane's points must be finite, and their classes integers below {known}")
         if not math.isfinite(self.level):
             raise ValueError(f"a Plane's level must be finite, got {self.level!r}")
 
     def payload(self, places: Mapping[Value, int]) -> dict[str, Any]:
-        """What the page needs to know, with nodes by their places in the graph.
-
-        Raises
-        ------
-        ValueError : if a node is not in the graph.
-        """
+        """The plane for the page, its nodes by place; a `ValueError` if one is not in the graph."""
         if not all(node in places for node in (*self.features, *self.predictions)):
             raise ValueError("a Plane's features and predictions must be nodes of the graph that is explored")
         points = np.asarray(self.points, float)

@@ -1,27 +1,25 @@
-"""`playground`: the page on which a program is typed, and its graph recorded, drawn and stepped through."""
+"""`playground`: a page that records, draws and steps through typed programs."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import os
-import re
 
-from ..drawing.style import variables
 from ..files import output_path
 from .explore import Explorer
 from .patterns import language_data
-from .script import WEB, data_module, rows_module, script, texts
+from .script import WEB, data_module, filled, rows_module, script, texts
 
 __all__ = ["playground"]
 
 
 def playground(path: str | os.PathLike[str] | None = None, *, language: str = "en") -> Explorer:
-    """The playground: a page on which one types a program, and sees its graph, gradients and training.
+    """The playground: a page that shows the graph, gradients and training of a typed program.
 
     A program has lines such as ``h = tanh(w*x + b)``, loops over small ranges and lists, and calls the
-    functions of the table. It is read by a parser of its own, recorded, and laid out by Graphviz, all in the
-    browser; what `explore` shows of a recorded graph is shown of it. The file holds all that it needs.
+    functions of the table. The browser parses, records and lays it out (with Graphviz), and shows all that
+    `explore` shows. The file loads nothing.
 
     Parameters
     ----------
@@ -56,7 +54,7 @@ def playground(path: str | os.PathLike[str] | None = None, *, language: str = "e
 
 @functools.cache
 def modules() -> tuple[str, list[str]]:
-    """The module `language` of the page, all that it looks up; and its rows in JavaScript."""
+    """The page's module `language`, and its rows in JavaScript."""
     data, rows = language_data()
     return data_module("LANGUAGE", data), rows
 
@@ -72,21 +70,12 @@ def _page(language: str) -> str:
     page = (
         f"const show = async (GIVEN) => {{\n{script('page', given)}return $page;\n}};\nexport {{ show }};\n"
     )
-    packed = base64.b64encode((WEB / "graphviz.js.gz").read_bytes()).decode()
-    parts = {
-        "{{title}}": "Playground",
-        "{{language}}": language,
-        "{{style}}": variables() + "".join(_text(name) for name in ("page.css", "playground.css")),
-        "{{editor}}": _text("editor.html"),
-        "{{script}}": script(
-            "playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}
-        ),
-        "{{payload}}": "",
-        "{{numbers}}": "",
-        "{{graphviz}}": f'<script type="text/plain" id="graphviz">{packed}</script>\n',
-    }
-    return re.sub("|".join(map(re.escape, parts)), lambda match: parts[match[0]], _text("page.html"))
-
-
-def _text(name: str) -> str:
-    return (WEB / name).read_text(encoding="utf-8")
+    graphviz = base64.b64encode((WEB / "graphviz.js.gz").read_bytes()).decode()
+    return filled(
+        ("page.css", "playground.css"),
+        title="Playground",
+        language=language,
+        editor=(WEB / "editor.html").read_text(encoding="utf-8"),
+        script=script("playground", {"language": looked_up, "rows": rows_module(rows), "explorer": page}),
+        graphviz=f'<script type="text/plain" id="graphviz">{graphviz}</script>\n',
+    )

@@ -1,4 +1,4 @@
-"""A recorded graph as a program, line by line: in Python with this library, and with torch."""
+"""A recorded graph as a program in Python, with this library or torch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ __all__ = ["TAKEN", "in_python", "in_torch", "python_lines", "torch_lines"]
 
 
 TAKEN = frozenset({*keyword.kwlist, *dir(builtins), "Value", "TABLE", "torch", "number"})
-"""Names that no node has in a program, besides those of the rows."""
+"""Names that no node has in a program, nor those of the rows."""
 
 
 def python_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
-    """A line for each node: of a leaf its name, for its number is that of the moment; of a constant none.
-
-    The names are those of the nodes, made into identifiers that differ.
-    """
+    """A line for each node: of a leaf its name alone, of a constant none. The names become identifiers."""
     constants = {node: Symbol(PYTHON.number(node.data)) for node in passes.nodes if node.constant}
     return _lines(passes, names, constants, in_python)
 
 
 def torch_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
-    """The same with torch, where ``number(x)`` makes a tensor; "" for all, if a row cannot be written so."""
+    """The lines with torch, where ``number(x)`` makes a tensor; "" for all if a row has no form."""
     numbers = {node: Symbol(_TORCH.number(node.data)) for node in passes.nodes if node.constant}
     try:
         return _lines(passes, names, numbers, in_torch)
@@ -45,12 +42,7 @@ def in_python(formula: Expression) -> str:
 
 
 def in_torch(formula: Expression) -> str:
-    """A formula in Python, with torch's functions.
-
-    Raises
-    ------
-    ValueError : for a row that cannot be written so.
-    """
+    """A formula in Python, with torch's functions; a `ValueError` for a row without a form."""
     return _TORCH.write(lowered(formula, _IN_TORCH))
 
 
@@ -85,7 +77,7 @@ def _lines(
 
 
 def _call(row: Primitive) -> str:
-    """How a program calls a row: by the public name, where that takes the row's operands."""
+    """A row's name in a program: the public one if that takes the row's operands."""
     same = getattr(primitives, row.name, None)
     public = same is row or (row.vectors == (0,) and callable(same)) or row.name == "dot"
     return row.name if public and row.name in primitives.__all__ else f"TABLE[{row.name!r}]"

@@ -1,11 +1,10 @@
-"""Trainings, as the numbers that the parameters took."""
+"""Trainings, as the parameters of each epoch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -18,19 +17,19 @@ __all__ = ["Run", "descent"]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A training to be shown by `explore`, frame by frame.
+    """A training for `explore` to show, frame by frame.
 
     Attributes
     ----------
-    label : what the page calls it, such as ``η = 0.5``.
-    epochs : the epoch of each frame, (F,), ascending: how many had passed.
+    label : its name on the page, such as ``η = 0.5``.
+    epochs : the number of epochs before each frame, (F,), ascending.
     parameters : the parameters in each frame, (F, P).
     after : the parameters after the update that follows each frame, (F, P).
-    losses : the loss of every epoch from 0 to the last, also of those that are no frame.
-    lr : the learning rate η, if the update is w ← w − η ∂E/∂w; None for any other.
-    gradients : the gradients that the update was made with, (F, P), where they are not those of the graph:
-        the mean over many examples, for one; None where they are.
-    update : in words, where it is not plain descent: ``Adam, 4 mini-batches``.
+    losses : the loss of every epoch from 0 to the last, (E,).
+    lr : the learning rate η of w ← w − η ∂E/∂w; None for another update.
+    gradients : the gradients of the updates, (F, P), such as means over many examples; None if they are those
+        of the graph.
+    update : another update than plain descent in words: ``Adam, 4 mini-batches``.
     """
 
     label: str
@@ -74,27 +73,20 @@ def descent(passes: Passes, wrt: Sequence[Value], lr: float, epochs: int, frames
     """Gradient descent on the graph, w ← w − η ∂E/∂w; it ends at a loss that is not finite."""
     shown = set(Run.kept(epochs, frames))
     places = [passes.index.get(weight) for weight in wrt]
-    weights = [weight.data for weight in wrt]
-    found: list[Any] = []
-    losses: list[float] = []
+    weights = np.array([weight.data for weight in wrt], float)
+    kept, before, after, losses = [], [], [], []
     for epoch in range(epochs + 1):
-        now = passes.run(dict(zip(wrt, weights, strict=True)))
+        now = passes.run(dict(zip(wrt, weights.tolist(), strict=True)))
+        grads = np.array([0.0 if place is None else now.grads[place] for place in places], float)
+        with np.errstate(all="ignore"):
+            updated = weights - lr * grads
         losses.append(now.data[-1])
-        ended = not math.isfinite(now.data[-1])
-        grads = [0.0 if place is None else now.grads[place] for place in places]
-        updated = [weight - lr * grad for weight, grad in zip(weights, grads, strict=True)]
+        ended = not math.isfinite(losses[-1])
         if epoch in shown or ended:
-            found.append((epoch, weights, updated))
+            kept.append(epoch)
+            before.append(weights)
+            after.append(updated)
         if ended:
             break
         weights = updated
-    numbers, before, after = zip(*found, strict=True)
-    shape = (len(found), len(wrt))
-    return Run(
-        label=f"η = {lr:g}",
-        epochs=list(numbers),
-        parameters=np.array(before, dtype=np.float64).reshape(shape),
-        after=np.array(after, dtype=np.float64).reshape(shape),
-        losses=losses,
-        lr=lr,
-    )
+    return Run(f"η = {lr:g}", kept, np.array(before), np.array(after), losses, lr)

@@ -1,21 +1,23 @@
-"""The page's modules as one script: each is a function of its own that hands its exports to those after it.
+"""The page's modules as one script, each a function that returns its exports.
 
-The files in `web` are modules as any editor knows them. A page that is one file cannot import, and a browser
-does not import from a file; so ``import {a} from "./b.js"`` becomes ``const {a} = $b``.
+The files in `web` are ordinary modules. A page of one file cannot import, and a browser does not import from
+a file, so ``import {a} from "./b.js"`` becomes ``const {a} = $b``.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
+import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..drawing.style import DECADES, PALETTE
+from ..drawing.style import DECADES, PALETTE, variables
 from ..language import REASONS
 
-__all__ = ["ROOM", "WEB", "data_module", "rows_module", "script", "texts"]
+__all__ = ["ROOM", "WEB", "data_module", "filled", "packed", "rows_module", "script", "texts"]
 
 WEB = Path(__file__).parent / "web"
 _IMPORT = re.compile(r'^import (?:(\{[^}]*\}) from )?"\./(\w+)\.js";\n', re.MULTILINE)
@@ -31,12 +33,12 @@ def rows_module(rows: Sequence[str] | None) -> str:
 
 @functools.cache
 def texts() -> dict[str, dict[str, str | dict[str, str]]]:
-    """What the page says, by language and key: each language is one file of `web/texts`, English first.
+    """The page's texts by language and key: each language is one file of `web/texts`, English first.
 
-    What can be wrong with a program has its English words where it is found, in `language`.
+    The errors of a program have their English texts in `language`.
     """
     files = sorted((WEB / "texts").glob("*.json"), key=lambda path: (path.stem != "en", path.stem))
-    read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    read = {path.stem: json.loads(_text(f"texts/{path.name}")) for path in files}
     read["en"].update({f"program.{key}": reason for key, reason in REASONS.items()})
     return read
 
@@ -50,19 +52,19 @@ def data_module(name: str, data: object) -> str:
 
 
 def _palette() -> dict[str, object]:
-    """How the page knows what Graphviz drew: colours by name, captions of numbers, and the room for them."""
+    """What the page knows of Graphviz's drawings: colours by name, captions of numbers, and their room."""
     colors = {color: f"var(--{name.replace(' ', '-')})" for name, color in PALETTE.items() if color[0] == "#"}
     captions = {"data": "data", "grad": "grad", "|grad|": "norm"}
     return {"colors": colors, "captions": captions, "room": ROOM, "decades": DECADES}
 
 
 def script(entry: str, given: Mapping[str, str] | None = None) -> str:
-    """A module with all that it imports, as one script.
+    """A module with all its imports, as one script.
 
     Parameters
     ----------
     entry : the name of a file in `web`, without its suffix.
-    given : texts of modules that are no files, by name.
+    given : modules that are no files, by name.
 
     Raises
     ------
@@ -92,9 +94,24 @@ def _add(name: str, given: Mapping[str, str], done: dict[str, str], around: tupl
         raise ValueError(f"modules import each other: {' > '.join((*around, name))}")
     if name in done:
         return
-    text = given[name] if name in given else (WEB / f"{name}.js").read_text(encoding="utf-8")
+    text = given[name] if name in given else _text(f"{name}.js")
     for _, other in _IMPORT.findall(text):
         _add(other, given, done, (*around, name))
     text = _IMPORT.sub(lambda match: f"const {match[1]} = ${match[2]};\n" if match[1] else "", text)
     text = _EXPORT.sub(lambda match: f"return {match[1]};\n", text)
     done[name] = f"const ${name} = await (async () => {{\n{text}}})();\n"
+
+
+def filled(styles: Sequence[str], **parts: str) -> str:
+    """The page as one file, with these style sheets of `web` and these parts; other parts are empty."""
+    parts["style"] = variables() + "".join(_text(name) for name in styles)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts.get(match[1], ""), _text("page.html"))
+
+
+def packed(data: bytes) -> str:
+    """Bytes as `web/unpacked.js` reads them."""
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
+
+
+def _text(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")

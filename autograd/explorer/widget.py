@@ -1,4 +1,4 @@
-"""The page in a notebook cell that hands the reader's numbers back to Python."""
+"""The page in a notebook cell, which sends the reader's numbers to Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _widget_class() -> Any:
         raise MissingExtraError("a page that hands numbers back", "anywidget", "widget") from None
 
     class ExplorerWidget(anywidget.AnyWidget):
-        """The page, and `values`: the number of every leaf by its name, as the reader has it."""
+        """The page, and `values`: the reader's number of every leaf by its name."""
 
         _esm = WEB / "widget.js"
         html = traitlets.Unicode().tag(sync=True)
@@ -33,10 +33,5 @@ def _widget_class() -> Any:
 
 
 def widget_of(html: str, title: str, values: Mapping[str, float]) -> Any:
-    """The page as a widget of Jupyter.
-
-    Raises
-    ------
-    ImportError : without anywidget; it names the extra.
-    """
+    """The page as a widget of Jupyter; an `ImportError` without anywidget."""
     return _widget_class()(html=html, title=title, values=dict(values))

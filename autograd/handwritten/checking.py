@@ -38,22 +38,21 @@ def check_values(
 ) -> HandwrittenReport:
     """Compare numbers of a hand-written forward and backward pass with a recorded graph.
 
-    Each array is compared with what belongs there, given the student's own numbers before it, so that one
-    slip counts once. A wrong one is explained by the graph with one thing changed that gives just these
-    numbers.
+    Each array is compared with the right numbers and with those that follow from the student's own numbers
+    before it, so one slip counts once. The graph with one thing changed that gives a wrong array explains it.
 
     Parameters
     ----------
     given : numbers and arrays by name. ``"h1"`` is a value; ``"dh1"``, ``"grad_h1"``, ``"h1.grad"`` and
         ``"dL/dh1"`` are the derivative of the loss by it; ``"W1_new"`` is ``W1 − rate · dW1``.
-    problem : the recorded graph: a mapping of names to `Value`s and arrays of them, one of which is the loss
+    problem : the recorded graph: a mapping of names to `Value`s and arrays of them, one of them the loss
         (called ``"loss"``, ``"L"`` or ``"E"``, or the last); a loss whose nodes have labels; or a `Problem`.
-    rate : the learning rate η, for what follows an update.
-    previous : what was given to the graph a step before, by name: numbers that were kept from then are told.
+    rate : the learning rate η, to check updates.
+    previous : the inputs of the graph a step before, by name, to recognise stale numbers.
 
     Returns
     -------
-    A `HandwrittenReport`: true if all that was given is right, with the mistakes as data.
+    A `HandwrittenReport`: true if all numbers are right, with the mistakes as data.
 
     Raises
     ------
@@ -62,8 +61,8 @@ def check_values(
 
     Notes
     -----
-    A column or row may stand for a vector. Numbers in float32, or rounded to 3 to 8 decimals, are right if
-    they are as near as those can be.
+    A column or row may stand for a vector. Numbers in float32, or rounded to 3 to 8 decimals, are compared
+    at that precision.
 
     Examples
     --------
@@ -86,9 +85,7 @@ def check_values(
             "check_values: the numbers must be a mapping of names to numbers and arrays, such as "
             f'{{"h1": h1, "dW1": dW1}}, got {type(given).__name__}: {given!r:.60}'
         )
-    rate = _rate("check_values", rate)
-    recording = of_problem(problem)
-    return _checked("check_values", given, recording, [], rate, previous, [])
+    return _checked("check_values", given, of_problem(problem), [], _rate("check_values", rate), previous, [])
 
 
 def check_gradients(
@@ -103,14 +100,14 @@ def check_gradients(
     Parameters
     ----------
     student_function : takes the inputs and returns gradients: a mapping by name (``{"W1": dW1}`` or
-        ``{"dW1": dW1, "h1": h1}``), a sequence in the order of the inputs that are floats, one number or
-        array; or a pair of the loss and these.
+        ``{"dW1": dW1, "h1": h1}``), a sequence in the order of the float inputs, one number or array; or a
+        pair of the loss and these.
     reference : takes the same inputs as `Value`s and arrays of them, and computes the loss with numpy,
-        operators and the functions of `autograd`. It returns the loss; or ``locals()``, so that each of its
-        arrays has a name in the report and may be checked too.
+        operators and the functions of `autograd`. It returns the loss; or ``locals()``, which gives each of
+        its arrays a name in the report and lets students hand it in too.
     inputs : by name, or in the order of the arguments. Floats are differentiated, whole numbers (labels,
         sizes) only if a gradient for them is returned. Arrays should be small: every number is recorded.
-    rate : the learning rate, if updated parameters are returned (``W1_new``).
+    rate : the learning rate, to check updated parameters (``W1_new``).
 
     Returns
     -------
@@ -148,7 +145,7 @@ def check_gradients(
     name = getattr(student_function, "__name__", "")
     title = f"check_gradients of {name}" if name.isidentifier() else "check_gradients"
     results, notes = [], []
-    for _ in range(2):  # the second time tells what is kept between calls
+    for _ in range(2):  # a second call shows state kept between calls
         handed = copy.deepcopy(arguments)
         try:
             result = student_function(**handed) if by_name else student_function(*handed.values())
@@ -187,7 +184,7 @@ def _checked(
     previous: Mapping[str, Any] | None,
     notes: list[str],
 ) -> HandwrittenReport:
-    """The report on numbers by name; a bare name of one of the `inputs` means the gradient."""
+    """The report on numbers by name; the bare name of one of the `inputs` means its gradient."""
     names = Names(list(recording.arrays), recording.title)
     tape = Tape(folded(recording))
     entries, mistakes, unknown = [], [], []
@@ -219,7 +216,7 @@ def _checked(
     trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
     verdict = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
     for view in (recording if tape.recording is not recording else None, opened(recording)):
-        if verdict.unknown and view is not None:  # a slip within what was put together, or is one row
+        if verdict.unknown and view is not None:  # the slip may lie within a folded function or a softmax
             tape = Tape(view)
             for entry in entries:
                 entry.ids = tape.ids(view.arrays[entry.quantity.array])
@@ -236,14 +233,14 @@ def _checked(
 
 
 def _entry(name: str, quantity: Quantity, ids: Any, read: Shown) -> tuple[Entry, Mistake | None]:
-    """What was handed in, in the right shape if it has it but for axes of length 1 or is transposed."""
+    """What was handed in, in the right shape if only axes of length 1 or their order differ."""
     shape = read.numbers.shape
-    if shape == ids.shape or np.squeeze(read.numbers).shape == np.squeeze(ids).shape:
-        return Entry(name, quantity, ids, read.turned(read.numbers.reshape(ids.shape))), None
+    if np.squeeze(read.numbers).shape == np.squeeze(ids).shape:
+        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.reshape(ids.shape))), None
     if read.numbers.ndim == 2 and read.numbers.T.shape == ids.shape:
         remark = f"its shape is {shape}, and {ids.shape} belongs there"
         turned = Mistake((name,), "transposed", f"{name} is transposed", remark=remark)
-        return Entry(name, quantity, ids, read.turned(read.numbers.T)), turned
+        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.T)), turned
     return Entry(name, quantity, ids, read, fits=False), None
 
 
@@ -259,28 +256,25 @@ def _other_times(
             raise TypeError(f"check_values: previous must be a mapping of names to numbers, got {what}")
         moved = []
         for name, numbers in previous.items():
-            if name not in arrays or tape.levels[tape.ids(arrays[name])].any():
+            ids = tape.ids(arrays[name]) if name in arrays else None
+            if ids is None or tape.levels[ids].any():
                 raise ValueError(
                     f"check_values: previous takes what is given to the graph by name, and {name!r} is not"
                 )
-            ids = tape.ids(arrays[name])
             read = shown(numbers)
             if isinstance(read, str) or read.numbers.shape != ids.shape:
                 raise ValueError(f"check_values: previous[{name!r}] must be numbers of the shape {ids.shape}")
             moved.append((ids, read.numbers))
         found["from the step before"] = tape.run(Change(data=tuple(moved))).used
     if rate is not None:
-        steps = []
-        for name in trained:
-            ids = tape.ids(arrays[name])
-            if not tape.levels[ids].any():
-                steps.append((ids, tape.right.data[ids] - rate * tape.right.adjoints[ids]))
-        found["after its update"] = tape.run(Change(data=tuple(steps))).used
+        inputs = [ids for name in trained if not tape.levels[ids := tape.ids(arrays[name])].any()]
+        steps = tuple((ids, tape.right.data[ids] - rate * tape.right.adjoints[ids]) for ids in inputs)
+        found["after its update"] = tape.run(Change(data=steps)).used
     return found
 
 
 def _opened(result: Any, deep: int = 0) -> Any:
-    """What a function returned, as mappings and lists: also of named tuples, data classes, iterators."""
+    """A function's result as mappings and lists, also from named tuples, data classes and iterators."""
     if deep < _DEEPEST:
         if callable(getattr(result, "_asdict", None)):
             result = result._asdict()
@@ -294,7 +288,7 @@ def _opened(result: Any, deep: int = 0) -> Any:
 
 
 def _by_name(result: Any, floats: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The gradients that a function returned, by name; or what is wrong with what it returned."""
+    """The gradients that a function returned, by name; or what is wrong with its result."""
     if isinstance(result, list) and [isinstance(each, Mapping) for each in result] == [False, True]:
         result = result[1] if result[0] is None else {"loss": result[0], **result[1]}
     if isinstance(result, Mapping):
@@ -336,9 +330,9 @@ def _of_a_layer(each: Any) -> Any:
 def _fitting(
     part: Sequence[Any], floats: Sequence[str], arguments: Mapping[str, Any]
 ) -> tuple[float, Sequence[str]]:
-    """The share of gradients whose shapes those of inputs are, and these, in their order; 0 if several fit.
+    """The inputs whose shapes the gradients fit best, and the share that fits; 0 if several choices do.
 
-    Who trains W and b returns their gradients, and none for the features and the rate.
+    Code that trains W and b returns their gradients, and none for the features and the rate.
     """
     if not part or len(part) > len(floats) or math.comb(len(floats), len(part)) > _MOST_CHOICES:
         return 0.0, ()
@@ -351,41 +345,35 @@ def _fitting(
 
 
 def _shape(given: Any) -> tuple[int, ...] | None:
-    """The shape without axes of length 1; None for what is no array."""
+    """The shape without axes of length 1; None for no array."""
     read = shown(given)
     return None if isinstance(read, str) else np.squeeze(read.numbers).shape
 
 
 def _is_float(given: Any) -> bool:
-    """Whether an input is differentiated without being asked for."""
-    if isinstance(given, (bool, int, np.integer, str)) or given is None:
-        return False
+    """Whether an input is differentiated unasked."""
     if is_number(given):
-        return True
+        return not isinstance(given, (bool, int, np.integer))
     return isinstance(given, (list, tuple, np.ndarray)) and np.asarray(given).dtype.kind == "f"
 
 
 def _as_floats(given: Any) -> Any:
-    """The same input, so that it is differentiated."""
-    if isinstance(given, (bool, str)) or given is None:
-        return given
+    """The same input as floats, which are differentiated."""
     if is_number(given):
-        return float(given)
+        return given if isinstance(given, bool) else float(given)
     array = np.asarray(given) if isinstance(given, (list, tuple, np.ndarray)) else None
     return array.astype(float) if array is not None and array.dtype.kind in "iu" else given
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two results, or two states of an argument, are the same numbers."""
+    """Whether two results, or two states of an argument, have the same numbers."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
     read = [shown(each) for each in (one, other)]
-    if any(isinstance(each, str) for each in read):
-        return True  # no numbers: nothing to compare
-    first, second = (each.numbers for each in read if isinstance(each, Shown))
-    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=True))
+    numbers = [each.numbers for each in read if isinstance(each, Shown)]
+    return len(numbers) < 2 or np.array_equal(numbers[0], numbers[1], equal_nan=True)
 
 
 def _raised(error: BaseException) -> Mistake:

@@ -1,38 +1,25 @@
-"""The command: Python files of students checked, and what came out printed."""
+"""The command: Python files of students, checked, and the outcomes printed."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import NoReturn
 
-from ..terminal import say
+from ..terminal import OptionParser, OptionsError, refused, say
 from .programs import check_programs, save_results
 
 __all__ = ["main"]
 
 
-class _OptionsError(ValueError):
-    """A value that an option does not take; the message is the line that the user sees."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _OptionsError(f"{message}; try --help")
-
-
 def main(argv: Sequence[str], program: str = "python -m autograd.handwritten") -> int:
     """Run the check; returns the exit status."""
-    parser = _Parser(
+    parser = OptionParser(
         prog=program,
         description="Check Python written by hand: the class Value of each file, or what a file of yours "
         "looks at. Each runs in a process of its own with limits on time and memory. This is no sandbox: a "
         "program has your rights.",
         epilog="Exit status: 0 if all is right, 1 if something is wrong or a file could not be checked, 2 if "
         "an option or a file cannot be used.",
-        allow_abbrev=False,
     )
     parser.add_argument("files", metavar="FILE.py", nargs="+", help="a Python file, or one folder of them")
     parser.add_argument(
@@ -43,7 +30,7 @@ def main(argv: Sequence[str], program: str = "python -m autograd.handwritten") -
     )
     parser.add_argument("--out", metavar="FILE", help="also write the results: .csv or .json")
     try:
-        given = parser.parse_args(list(argv))
+        given = parser.read(argv)
         files = given.files[0] if len(given.files) == 1 else given.files
         results = check_programs(files, given.check, seconds=given.seconds)
         for each in results:
@@ -53,7 +40,6 @@ def main(argv: Sequence[str], program: str = "python -m autograd.handwritten") -
             say(["", ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))])
         if given.out:
             save_results(results, given.out)
-    except (_OptionsError, OSError, ValueError) as error:
-        say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
-        return 2
+    except (OptionsError, OSError, ValueError) as error:
+        return refused(program, error)
     return int(any(each.status != "right" for each in results))

@@ -1,7 +1,7 @@
-"""Numbers as a student's program gives them, and whether they are the right ones.
+"""Numbers as a student's program gives them, and how near to the right ones they must be.
 
-Right code in another style gives other digits: float32, another order of summation, numbers that were
-printed. How far those can carry is found by running the graph with every number moved a little.
+Right code in another style gives other digits: float32, another order of summation, printed numbers. Runs of
+the graph with every number moved a little tell how far these carry.
 """
 
 from __future__ import annotations
@@ -28,26 +28,23 @@ _LEAST_DECIMALS = 3
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """How far rounding in single precision moves each node, and how far a step off the kinks."""
+    """How far each node moves when the numbers of a graph do."""
 
     data: Array
     adjoints: Array
-    kinks_data: Array
-    kinks_adjoints: Array
 
 
-def noise_of(tape: Tape) -> Noise:
-    chance = np.random.default_rng(0)
-    right = tape.right
-    found = []
+def noise_of(tape: Tape) -> tuple[Noise, Noise]:
+    """The noise of rounding in single precision, and of a step off the kinks."""
+    chance, found = np.random.default_rng(0), []
     for by, off in ((_SINGLE, 0.0), (0.0, _OFF_A_KINK)):
-        data, adjoints = np.zeros(len(right.data)), np.zeros(len(right.data))
-        for _ in range(_RUNS):
-            moved = tape.run(Change(), chance, by, off)
-            data = np.fmax(data, np.abs(moved.data - right.data))
-            adjoints = np.fmax(adjoints, np.abs(moved.adjoints - right.adjoints))
-        found += [data, adjoints]
-    return Noise(*found)
+        moved = [tape.run(Change(), chance, by, off) for _ in range(_RUNS)]
+        data = np.fmax.reduce([np.abs(each.data - tape.right.data) for each in moved], initial=0.0)
+        adjoints = np.fmax.reduce(
+            [np.abs(each.adjoints - tape.right.adjoints) for each in moved], initial=0.0
+        )
+        found.append(Noise(data, adjoints))
+    return found[0], found[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +54,15 @@ class Shown:
     Attributes
     ----------
     numbers : as float64, in the shape in which they came.
-    coarse : whether they are of single precision or less.
-    rounding : half a unit of the last decimal, if they were rounded to some; else 0.
-    decimals : how many decimals, if so.
+    coarse : their precision in units of float32's, 0 for float64.
+    rounding : half a unit of the last decimal for rounded numbers, else 0.
+    decimals : the number of decimals of rounded numbers.
     """
 
     numbers: Array
     coarse: float
     rounding: float = 0.0
     decimals: int = 0
-
-    def turned(self, numbers: Array) -> Shown:
-        return Shown(numbers, self.coarse, self.rounding, self.decimals)
 
 
 def shown(given: Any) -> Shown | str:
@@ -91,14 +85,14 @@ def shown(given: Any) -> Shown | str:
 
 
 def _read(given: Any) -> Any:
-    """An array of numbers; of Values their data, of torch's tensors the array; else words."""
+    """An array of numbers, from Values and tensors too; for anything else words."""
     if given is None:
         return "None"
     for name in ("detach", "cpu", "numpy"):  # of a tensor
         if callable(getattr(given, name, None)) and type(given).__module__.startswith("torch"):
             given = getattr(given, name)()
     if not isinstance(given, np.ndarray) and not is_number(given):
-        if hasattr(given, "data") and is_number(given.data):  # a Value of any engine
+        if is_number(getattr(given, "data", None)):  # a Value of any engine
             return np.asarray(float(given.data))
         if not isinstance(given, (list, tuple)) and not hasattr(given, "__array__"):
             return f"{type(given).__name__} {given!r:.60}"
@@ -117,14 +111,14 @@ def _read(given: Any) -> Any:
 
 
 def _decimals(numbers: Array) -> int:
-    """How many decimals the numbers were rounded to; 0 for numbers that were not."""
+    """The number of decimals of rounded numbers; 0 for others."""
     exponents = [int(Decimal(repr(float(number))).normalize().as_tuple().exponent) for number in numbers.flat]
     most = max((-exponent for exponent in exponents), default=0)
     return most if _LEAST_DECIMALS <= most <= _MOST_DECIMALS else 0
 
 
 def few_decimals(given: Shown, expected: Array) -> int:
-    """To how many decimals the numbers are right, if they have too few to show a slip; else 0."""
+    """The number of right decimals, if too few to show a slip; else 0."""
     for decimals in range(1, _LEAST_DECIMALS):
         rounded = np.round(given.numbers, decimals) == given.numbers
         if rounded.all() and (np.abs(given.numbers - expected) <= 0.5000001 * 10.0**-decimals).all():

@@ -1,8 +1,7 @@
 """The gradient of an array as a formula in other arrays, and what people write in its place.
 
-The derivative of a function is the one that textbooks have, in symbols: da · a (1 − a). Where the gradient is
-a multiple of a difference of two arrays, as of a softmax with its cross-entropy, that is the formula. Slips
-in it are those of a spreadsheet's formula.
+The formula is the textbook's derivative in symbols, da · a (1 − a), or a multiple of a difference of two
+arrays, as for a softmax with its cross-entropy. Its slips are those of a spreadsheet's formula.
 """
 
 from __future__ import annotations
@@ -44,14 +43,14 @@ def _filled(put: Mapping[Symbol, Symbol], each: Symbol) -> Symbol:
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """The gradient of a family, or the part of it that comes back by one way.
+    """The gradient of a family, or what comes back by one way.
 
     Attributes
     ----------
-    right : in symbols, named as the arrays.
-    arrays : the numbers of every array of this shape, by name: values, and gradients with a d.
-    rest : what else the gradient consists of.
-    name : of the gradient.
+    right : the formula, in symbols named as the arrays.
+    arrays : every array of this shape by name: values, and gradients with a d.
+    rest : the rest of the gradient.
+    name : the gradient's name.
     kind : ``"derivative"`` by the chain rule, ``"gradient"`` by a difference.
     """
 
@@ -63,7 +62,7 @@ class Formula:
     kind: str
 
     def slips(self) -> Iterator[tuple[str, Array, float]]:
-        """Words, the numbers of the gradient, and how far-fetched it is."""
+        """Words, the numbers of the gradient, and how far-fetched the slip is."""
         name, whole = self.name, written(self.right)
         for mutation in reshaped(self.right):
             yield (
@@ -101,13 +100,11 @@ def gradient_formulas(tape: Tape) -> Iterator[Formula]:
         if link.head.array and link.tail.array and elementwise(tape, link):
             arrays = known[link.tail.ids.shape]
             for right in _by_chain_rule(tape, link):
-                part = evaluate(right, arrays) if set(names_in(right)) <= set(arrays) else None
-                if part is not None:
-                    rest = tape.right.adjoints[link.tail.ids] - tape.through(link)[link.tail.ids]
-                    formula = Formula(
-                        link.tail, right, arrays, rest, tape.gradient_words(link.tail), "derivative"
-                    )
-                    if formula.holds(tape.right.adjoints[link.tail.ids]):
+                if set(names_in(right)) <= set(arrays):
+                    gradient, name = tape.right.adjoints[link.tail.ids], tape.gradient_words(link.tail)
+                    rest = gradient - tape.through(link)[link.tail.ids]
+                    formula = Formula(link.tail, right, arrays, rest, name, "derivative")
+                    if formula.holds(gradient):
                         yield formula
     for family in tape.families:
         if family.array and family.row is not None:
@@ -129,7 +126,7 @@ def _arrays(tape: Tape, shape: tuple[int, ...]) -> dict[str, Array]:
 
 
 def elementwise(tape: Tape, link: Link) -> bool:
-    """Whether each number of the head is a function of the number of the tail in its place alone."""
+    """Whether each number of the head depends on the number of the tail in its place alone."""
     if link.head.ids.shape != link.tail.ids.shape or len(link.positions) != 1 or link.row.vectors:
         return False
     (own,) = link.positions
@@ -181,22 +178,18 @@ def _by_difference(tape: Tape, family: Family, arrays: dict[str, Array]) -> Iter
         if not c or (np.unique(gradient).size < _EVIDENCE and abs(c) not in (0.5, 1.0, 2.0)):
             continue
         if np.abs(gradient - c * difference).max() <= _NEAR * np.abs(gradient).max():
-            left, right = (Symbol(other), Symbol(name)) if c < 0 else (Symbol(name), Symbol(other))
+            apart = Symbol(other) - Symbol(name) if c < 0 else Symbol(name) - Symbol(other)
             c, divisor = abs(c), round(1.0 / abs(c))
-            whole = left - right
+            wholes = [apart if abs(c - 1.0) <= _NEAR else c * apart]
             if divisor > 1 and abs(c * divisor - 1.0) < _NEAR:
-                whole = whole / float(divisor)
-            elif abs(c - 1.0) > _NEAR:
-                whole = c * whole
-            wholes = [whole]
-            for length in gradient.shape[:1]:  # 2 (y − t) / N, as it is written for a mean of squares
+                wholes = [apart / float(divisor)]
+            for length in gradient.shape[:1]:  # 2 (y − t) / N, as people write it for a mean of squares
                 if abs(c * length - 2.0) < _NEAR:
-                    doubled = Apply(TABLE["mul"], (Number(2.0), left - right))
+                    doubled = Apply(TABLE["mul"], (Number(2.0), apart))
                     wholes.append(Apply(TABLE["div"], (doubled, Number(float(length)))))
-            for each in wholes:
-                formula = Formula(
-                    family, each, arrays, np.zeros(gradient.shape), tape.gradient_words(family), "gradient"
-                )
+            nothing, gradient_name = np.zeros(gradient.shape), tape.gradient_words(family)
+            for whole in wholes:
+                formula = Formula(family, whole, arrays, nothing, gradient_name, "gradient")
                 if formula.holds(gradient):
                     yield formula
             return

@@ -11,32 +11,16 @@ from ..spreadsheet.vocabulary import Vocabulary, patterns_of, split_derivative
 __all__ = ["Names", "Quantity"]
 
 _GRADIENTS = (
-    "d{}",
-    "grad_{}",
-    "{}_grad",
-    "{}.grad",
-    "g_{}",
-    "{}grad",
-    "grad{}",
-    "∂{}",
-    "d_{}",
-    "D{}",
-    "{}_bar",
+    "d{}", "grad_{}", "{}_grad", "{}.grad", "g_{}", "{}grad", "grad{}", "∂{}", "d_{}", "D{}", "{}_bar",
     "delta_{}",
-)
+)  # fmt: skip
+_BY_LOSS = ("d{}/d{}", "d{}_d{}", "d{}d{}", "∂{}/∂{}", "d{}_{}", "{}_{}_grad")
 _NEW = ("{}_new", "new_{}", "{}_updated", "updated_{}", "{}_next", "{}'", "{}′", "{}_after")
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is checked.
-
-    Attributes
-    ----------
-    array : the name of the array.
-    role : ``"value"``; ``"gradient"``: the derivative of the loss by it; ``"update"``: the array after an
-        update.
-    """
+    """An array in a role: its ``"value"``, its ``"gradient"``, or the array after an ``"update"``."""
 
     array: str
     role: str = "value"
@@ -46,13 +30,7 @@ class Quantity:
 
 
 class Names:
-    """The names of a recording's arrays, and all that is written for them.
-
-    Parameters
-    ----------
-    arrays : the names.
-    loss : the name of the loss.
-    """
+    """The names of a recording's arrays and of its loss, in all the ways people write them."""
 
     def __init__(self, arrays: Collection[str], loss: str) -> None:
         self._exact = {name: Quantity(name) for name in arrays}
@@ -63,7 +41,7 @@ class Names:
                     self._exact.setdefault(form.format(name), Quantity(name, role))
         for name in arrays:
             for top in tops:
-                for form in ("d{}/d{}", "d{}_d{}", "d{}d{}", "∂{}/∂{}", "d{}_{}", "{}_{}_grad"):
+                for form in _BY_LOSS:
                     self._exact.setdefault(form.format(top, name), Quantity(name, "gradient"))
         self._folded: dict[str, Quantity | None] = {}
         for text, quantity in self._exact.items():
@@ -73,8 +51,8 @@ class Names:
         self._loss = loss
         self._vocabulary = Vocabulary(patterns_of(words, list(arrays), loss), loss, [loss], list(arrays))
 
-    def quantity(self, text: str, gradients: bool = False) -> Quantity | None:
-        """What a name means, a bare one a gradient if `gradients`; None for what is not known."""
+    def quantity(self, text: str) -> Quantity | None:
+        """What a name means; None for an unknown one."""
         found = self._exact.get(text) or self._folded.get(_folded(text))
         if found is None:
             name = self._vocabulary.quantity(text)
@@ -83,8 +61,6 @@ class Names:
                 found = Quantity(pair[1], "gradient") if pair[0] == self._loss else None
             elif name is not None and name.removesuffix("'") in self._exact:
                 found = Quantity(name.removesuffix("'"), "update" if name.endswith("'") else "value")
-        if found is not None and found.role == "value" and gradients:
-            return Quantity(found.array, "gradient")
         return found
 
 

@@ -24,7 +24,7 @@ _HEADINGS = ("file", "status", "seconds", "right", "wrong", "slips", "text")
 
 @dataclass(frozen=True)
 class StudentProgram:
-    """What came out for one file.
+    """The outcome for one file.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class StudentProgram:
     status : ``"right"``, ``"wrong"``, or ``"failed"`` if it could not be checked.
     text : the report, or why there is none.
     right : the names of what is right.
-    mistakes : what is wrong: a mapping each, with ``names``, ``kind``, ``words``, ``given``, ``expected``.
-    seconds : how long it took.
+    mistakes : mappings with ``names``, ``kind``, ``words``, ``given`` and ``expected``.
+    seconds : the time it took.
     """
 
     file: str
@@ -51,24 +51,24 @@ def check_programs(
     seconds: int = 30,
     megabytes: int = 4000,
 ) -> list[StudentProgram]:
-    """Check Python files, each in a process of its own that may not take too long or too much.
+    """Check Python files, each in a process of its own with limits.
 
-    This is no sandbox. The limits are on time, memory and the size of files, and each program runs in an
-    empty folder that is removed afterwards; but it runs with your rights. Check the files of strangers on a
+    This is no sandbox. Time, memory and the size of files are limited, and each program runs in an empty
+    folder that is removed afterwards, but it runs with your rights. Check the files of strangers on a
     machine, or in a container, that has nothing to lose.
 
     Parameters
     ----------
-    files : a folder, whose ``.py`` files are checked with those in folders below it, or paths of files.
-    check : a Python file with a function ``check(student)`` that is given the student's module and returns
-        what `check_gradients`, `check_values` or `check_engine` gives, or a list of these. By default the
-        module's class ``Value`` is checked by `check_engine`.
+    files : a folder, searched for ``.py`` files with the folders below it, or paths of files.
+    check : a Python file with a function ``check(student)`` that takes the student's module and returns the
+        report of `check_gradients`, `check_values` or `check_engine`, or a list of these. By default
+        `check_engine` checks the module's class ``Value``.
     seconds : the most time for a file, at least 1.
-    megabytes : the most memory for a file; programs that use numpy need some 1000. Windows has no such limit.
+    megabytes : the most memory for a file; programs with numpy need some 1000. Windows has no such limit.
 
     Returns
     -------
-    A list of `StudentProgram`, one for each file, by name: one that fails is a row with the reason.
+    A list of `StudentProgram`, one for each file, by name. A file that fails is a row with the reason.
 
     Raises
     ------
@@ -89,13 +89,13 @@ def check_programs(
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"check_programs: {name} must be a whole number from 1 on, got {limit!r:.60}")
     found = _files(files)
-    given = [] if check is None else [_existing(check)]
+    given = [] if check is None else [_existing(check).resolve()]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # each waits for a process
         return list(pool.map(lambda path: _checked(path, given, seconds, megabytes), found))
 
 
 def save_results(programs: Sequence[StudentProgram], path: str | os.PathLike[str]) -> None:
-    """Write results as a table (.csv), or with all that is known (.json)."""
+    """Write results as a table (.csv), or in full (.json)."""
     if Path(path).suffix.lower() == ".json":
         write_text(path, json.dumps([vars(each) for each in programs], indent=1, ensure_ascii=False) + "\n")
         return
@@ -117,18 +117,16 @@ def save_results(programs: Sequence[StudentProgram], path: str | os.PathLike[str
 def _existing(path: Any) -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(f"check_programs: there is no file {str(path)!r:.200}")
-    return Path(path).resolve()
+    return Path(path)
 
 
 def _files(given: Any) -> list[Path]:
-    if not isinstance(given, (str, os.PathLike)):
-        return [_existing(each) and Path(each) for each in given]
-    path = Path(given)
-    if not path.is_dir():
-        return [_existing(path) and path]
-    found = sorted(each for each in path.rglob("*.py") if each.is_file())
+    paths = [given] if isinstance(given, (str, os.PathLike)) else list(given)
+    if len(paths) != 1 or not Path(paths[0]).is_dir():
+        return [_existing(each) for each in paths]
+    found = sorted(each for each in Path(paths[0]).rglob("*.py") if each.is_file())
     if not found:
-        raise ValueError(f"check_programs: there are no .py files in {str(path)!r:.200}")
+        raise ValueError(f"check_programs: there are no .py files in {str(paths[0])!r:.200}")
     return found
 
 
@@ -146,16 +144,9 @@ def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) ->
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        limits = [str(seconds), str(megabytes)]
+        arguments = [seconds, megabytes, path.resolve(), *check]
         worker = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "autograd.handwritten.worker",
-                *limits,
-                str(path.resolve()),
-                *map(str, check),
-            ],
+            [sys.executable, "-m", "autograd.handwritten.worker", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -175,18 +166,11 @@ def _checked(path: Path, check: Sequence[Path], seconds: int, megabytes: int) ->
     except ValueError:
         why = f"it takes more than {seconds} seconds" if took >= seconds else "it ended without a result"
         outcome = {"status": "failed", "text": why}
-    return StudentProgram(
-        str(path),
-        outcome["status"],
-        outcome["text"],
-        outcome.get("right", ()),
-        outcome.get("mistakes", []),
-        took,
-    )
+    return StudentProgram(str(path), seconds=took, **outcome)
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
-    """End the worker, and on systems that have process groups what it started."""
+    """End the worker and, on systems with process groups, all it has started."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(worker.pid, signal.SIGKILL)

@@ -1,14 +1,13 @@
-"""What is right: a reference recorded on arrays of `Value`s, and the names of its arrays.
+"""The reference, recorded on arrays of `Value`s, and the names of its arrays.
 
-A reference is ordinary numpy. It is called with arrays of `Value`s, which remember every array that is
-computed from them, so that also those without a name can be spoken of as arrays.
+A reference is ordinary numpy. Its arrays of `Value`s note every array computed from them, so arrays without
+a name are known too.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,15 +39,15 @@ _ROWS = {TABLE[name].ufunc: TABLE[name] for name in ("maximum", "minimum", "hypo
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A recorded graph of which arrays have names.
+    """A recorded graph, and its arrays.
 
     Attributes
     ----------
-    loss : the output, one `Value`.
-    arrays : the arrays by name, of any shape; a scalar is an array of shape ().
-    unnamed : the other arrays that were computed, in their order.
+    loss : the output.
+    arrays : the arrays by name, of any shape; () for a scalar.
+    unnamed : the other computed arrays, in order.
     title : the name of the loss.
-    labels : whole numbers among the inputs, which may be classes.
+    labels : whole numbers among the inputs, which may be classes, (N,).
     """
 
     loss: Value
@@ -59,7 +58,7 @@ class Recording:
 
 
 class Recorded(np.ndarray):
-    """An array of `Value`s that notes each array computed from it, with numpy or with our functions."""
+    """An array of `Value`s that notes each array computed from it, by numpy or by our functions."""
 
     notes: list[Values] | None
 
@@ -77,7 +76,7 @@ class Recorded(np.ndarray):
 
     def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
         if function is np.dot and not named and all(np.ndim(each) in (1, 2) for each in args):
-            return np.matmul(*args)  # which is noted as what it is
+            return np.matmul(*args)  # np.dot on objects notes nothing
         return _noted(super().__array_function__(function, types, args, named), self.notes)
 
     def dot(self, other: Any, out: Any = None) -> Any:
@@ -106,43 +105,33 @@ def _scalar(node: Any) -> Values:
 
 
 def as_values(given: Any) -> Values | None:
-    """The array of a `Value`, or of nested sequences of them; None for what holds none."""
+    """The array of a `Value`, or of nested sequences of `Value`s and numbers; None for anything else."""
     if isinstance(given, Value):
         return _scalar(given)
-    if isinstance(given, np.ndarray):
-        array = _plain(given)
-    elif isinstance(given, (list, tuple)):
-        try:
-            array = np.array(given, dtype=object)
-        except ValueError:  # ragged
-            return None
-    else:
+    if not isinstance(given, (np.ndarray, list, tuple)):
         return None
-    if array.dtype != object or not any(isinstance(each, Value) for each in array.flat):
+    try:
+        array = np.array(_plain(given), dtype=object)
+    except ValueError:  # ragged
         return None
-    if not all(isinstance(each, Value) or is_number(each) for each in array.flat):
-        return None
-    return np.array(array)
+    values = [isinstance(each, Value) for each in array.flat]
+    known = all(value or is_number(each) for value, each in zip(values, array.flat))
+    return array if known and any(values) else None
 
 
 # --- from a function -------------------------------------------------------------------------------
 
 
 def record(reference: Callable[..., Any], inputs: Mapping[str, Any], by_name: bool) -> Recording:
-    """Call the reference with `Value`s in the place of numbers that are no whole numbers.
+    """Call the reference with `Value`s in place of floats.
 
     Raises
     ------
-    TypeError : if it does not return the loss, or a mapping that has it.
+    TypeError : if it does not return the loss, or a mapping with it.
     """
     notes: list[Values] = []
-    leaves: dict[str, Values] = {}
-    arguments: dict[str, Any] = {}
-    for name, given in inputs.items():
-        arguments[name] = _variable(given, name, notes)
-        found = as_values(arguments[name])
-        if found is not None:
-            leaves[name] = found
+    arguments = {name: _variable(given, name, notes) for name, given in inputs.items()}
+    leaves = _arrays_in(arguments)
     result = reference(**arguments) if by_name else reference(*arguments.values())
     loss, named, title = _outcome(result)
     arrays = {**leaves, **{name: each for name, each in named.items() if name not in leaves}}
@@ -154,7 +143,7 @@ def record(reference: Callable[..., Any], inputs: Mapping[str, Any], by_name: bo
 
 def _variable(given: Any, name: str, notes: list[Values]) -> Any:
     """An input as the reference gets it: floats as `Value`s, all else as it is."""
-    if isinstance(given, (bool, int, np.integer, str)) or given is None:
+    if isinstance(given, (bool, int, np.integer)):
         return given
     if is_number(given):
         return Value(float(given), name)
@@ -169,13 +158,12 @@ def _variable(given: Any, name: str, notes: list[Values]) -> Any:
 
 
 def _outcome(result: Any) -> tuple[Value, dict[str, Values], str]:
-    """The loss, the arrays that were returned by name, and the loss's name."""
+    """The loss, the arrays returned by name, and the loss's name."""
     loss: Any = None
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping):
         loss, result = result
     if isinstance(result, Mapping):
-        named = {str(name): found for name, each in result.items() if (found := as_values(each)) is not None}
-        recording = of_mapping(named, loss)
+        recording = of_mapping(_arrays_in(result), loss)
         return recording.loss, dict(recording.arrays), recording.title
     found = as_values(result)
     if found is None or found.size != 1:
@@ -187,8 +175,12 @@ def _outcome(result: Any) -> tuple[Value, dict[str, Values], str]:
     return found.item(), {}, "loss"
 
 
+def _arrays_in(given: Mapping[str, Any]) -> dict[str, Values]:
+    return {str(name): found for name, each in given.items() if (found := as_values(each)) is not None}
+
+
 def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, Any], bool]:
-    """The inputs by name, and whether they were given so; else the reference's parameters name them."""
+    """The inputs by name, and whether they came by name; otherwise the reference's parameters name them."""
     if isinstance(inputs, Mapping):
         return dict(inputs), True
     if not isinstance(inputs, (list, tuple)):
@@ -210,22 +202,19 @@ def named_inputs(reference: Callable[..., Any], inputs: Any) -> tuple[dict[str, 
 
 def opened(recording: Recording) -> Recording | None:
     """The same graph with each softmax as exponentials and their sum; None without one, or on overflow."""
-    if not any(node.primitive in _FUSED for node in ancestors([recording.loss])):
+    fused = [node for node in ancestors([recording.loss]) if node.primitive in _FUSED]
+    if not fused:
         return None
-
-    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
-        row = node.primitive
-        apply: Any = row.expansion if row in _FUSED else row
-        return apply(*operands)
-
-    found = _recorded_again(recording, applied)
+    found = _recorded_again(
+        recording, {id(node): (node.primitive.expansion, node.operands) for node in fused}
+    )
     return found if all(math.isfinite(node.data) for node in ancestors([found.loss])) else None
 
 
 def folded(recording: Recording) -> Recording:
     """The same graph with a row of the table where one is written out, such as 1 / (1 + exp(−h))."""
     rows = [TABLE[name] for name in _FOLDED]
-    functions: dict[int, tuple[Any, Any]] = {}  # of a node the row, and what it is applied to
+    functions: dict[int, tuple[Any, Any]] = {}  # by node, its row and operands
     arrays = _computed_arrays(recording)
     numbers = [_numbers(array) for array in arrays]
     for i, (array, y) in enumerate(zip(arrays, numbers)):
@@ -237,35 +226,18 @@ def folded(recording: Recording) -> Recording:
                     continue  # there it is like many others
                 with np.errstate(all="ignore"):
                     same = np.allclose(row.array(x), y, rtol=1e-12, atol=0.0)
-                if (
-                    same
-                    and all(map(_is_of, array.flat, other.flat))
-                    and _is_row(array.flat[0], other.flat[0], row)
-                ):
-                    functions |= {
-                        id(node): (row, of)
-                        for node, of in zip(array.flat, other.flat)
-                        if isinstance(node, Value)
-                    }
+                pairs = list(zip(array.flat, other.flat))
+                if same and all(_is_of(*pair) for pair in pairs) and _is_row(*pairs[0], row):
+                    functions |= {id(node): (row, (of,)) for node, of in pairs}
                     break
-    if not functions:
-        return recording
-
-    def operands(node: Any) -> Any:
-        return (functions[id(node)][1],) if id(node) in functions else node.operands
-
-    def applied(node: Any, operands: tuple[Any, ...]) -> Any:
-        return functions[id(node)][0](*operands) if id(node) in functions else node.primitive(*operands)
-
-    return _recorded_again(recording, applied, operands)
+    return _recorded_again(recording, functions) if functions else recording
 
 
 def _computed_arrays(recording: Recording) -> list[Values]:
-    """The arrays of nothing but `Value`s, each after those that it depends on."""
+    """The arrays of nothing but `Value`s, each after those it depends on."""
     arrays = [*recording.arrays.values(), *recording.unnamed]
-    order = ancestors([each for array in arrays for each in array.flat if isinstance(each, Value)])
-    turns = {id(node): turn for turn, node in enumerate(order)}
     full = [array for array in arrays if all(isinstance(each, Value) for each in array.flat)]
+    turns = {id(node): turn for turn, node in enumerate(ancestors([each for a in full for each in a.flat]))}
     return sorted(full, key=lambda array: max((turns[id(each)] for each in array.flat), default=-1))
 
 
@@ -274,7 +246,7 @@ def _numbers(array: Values) -> npt.NDArray[np.float64]:
 
 
 def _is_of(node: Any, other: Any) -> bool:
-    """Whether a node is computed from another one, and from written numbers, in a few steps."""
+    """Whether a node is computed from another one and from constants, in a few steps."""
     pending, steps, met = [node], 0, False
     while pending:
         each = pending.pop()
@@ -289,7 +261,7 @@ def _is_of(node: Any, other: Any) -> bool:
 
 
 def _is_row(node: Any, other: Any, row: Primitive) -> bool:
-    """Whether a node is this function of the other one at other numbers too: at 0 tanh(x) is x as well."""
+    """Whether a node is this function of the other one at other numbers too: at 0 tanh(x) is also x."""
     order = ancestors([node])
     with np.errstate(all="ignore"):
         return all(
@@ -298,12 +270,12 @@ def _is_row(node: Any, other: Any, row: Primitive) -> bool:
         )
 
 
-def _recorded_again(
-    recording: Recording,
-    applied: Callable[[Any, tuple[Any, ...]], Any],
-    operands: Callable[[Any], Any] = operator.attrgetter("operands"),
-) -> Recording:
-    """The graph with other operations in some places; arrays that nothing needs any more are left out."""
+def _recorded_again(recording: Recording, others: Mapping[int, tuple[Any, Any]]) -> Recording:
+    """The graph with another function, and its operands, for some nodes, without the arrays left over."""
+
+    def operands(node: Any) -> Any:
+        return others[id(node)][1] if id(node) in others else node.operands
+
     named = recording.arrays
     wanted = [each for array in named.values() for each in array.flat if isinstance(each, Value)]
     fresh: dict[int, Any] = {}
@@ -319,9 +291,8 @@ def _recorded_again(
 
     with recording_on():
         for node in ancestors([recording.loss, *wanted], through=operands):
-            fresh[id(node)] = (
-                node if node.primitive is None else applied(node, tuple(map(new, operands(node))))
-            )
+            apply: Any = others[id(node)][0] if id(node) in others else node.primitive
+            fresh[id(node)] = apply(*map(new, operands(node))) if apply is not None else node
     unnamed = [
         array
         for array in recording.unnamed
@@ -339,13 +310,13 @@ def _recorded_again(
 
 
 def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
-    """A graph that was recorded already, by the names of its arrays.
+    """A recorded graph, by the names of its arrays.
 
-    The loss is what is called so, or the one array of a single number that nothing else depends on.
+    The loss is the array called so, or the one single number that no other array depends on.
 
     Raises
     ------
-    TypeError, ValueError : if there are no `Value`s, or no loss can be told.
+    TypeError, ValueError : if an array holds no `Value`s, or the loss is unclear.
     """
     arrays: dict[str, Values] = {}
     for name, each in given.items():
@@ -379,7 +350,7 @@ def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
 
 
 def of_problem(problem: Any) -> Recording:
-    """What `check_values` takes: a `Problem`, a `Recording`, a mapping of names, or a labelled loss.
+    """The recording of a `Problem`, of a mapping of names, or of a loss with labelled nodes.
 
     Raises
     ------

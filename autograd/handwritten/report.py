@@ -1,4 +1,4 @@
-"""What came out of a check of hand-written code: findings as data, and the text that tells them."""
+"""The findings of a check of hand-written code, as data and as text."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ _LONGEST = 230  # letters of a repr that pytest does not cut
 
 @dataclass(frozen=True)
 class Mistake:
-    """Something that is wrong.
+    """A mistake, in one or several arrays or operations.
 
     Attributes
     ----------
-    names : what it concerns: the student's own names, or the operation of an engine.
-    kind : what sort of slip it is, ``""`` if it was not recognised: ``"derivative"``, ``"factor"``,
-        ``"term"``, ``"path"``, ``"operand"``, ``"transposed"``, ``"axis"``, ``"overwritten"``,
-        ``"gradient"``, ``"extra"``, ``"function"``, ``"updated"``, ``"stale"``, ``"shape"``, ``"rate"``,
-        ``"not a number"``, ``"error"``, ``"state"``.
-    words : the slip, in a sentence; ``""`` if it was not recognised.
-    place : where in the first of them the largest error is, or None.
+    names : the student's own names of the arrays, or the operations of an engine.
+    kind : the kind of slip, ``""`` for an unknown one: ``"derivative"``, ``"factor"``, ``"term"``,
+        ``"path"``, ``"operand"``, ``"transposed"``, ``"axis"``, ``"overwritten"``, ``"gradient"``,
+        ``"extra"``, ``"function"``, ``"updated"``, ``"stale"``, ``"step"``, ``"labels"``, ``"data"``,
+        ``"diagonal"``, ``"shape"``, ``"rate"``, ``"rounded"``, ``"not a number"``, ``"error"``, ``"state"``;
+        of an engine also ``"value"``, ``"sign"``, ``"shared"``, ``"order"``.
+    words : the slip, in a sentence; ``""`` for an unknown one.
+    place : the place of the largest error in the first of `names`, or None.
     given, expected : the numbers there, or nan.
-    count, size : how many of its numbers are wrong, and how many there are.
-    remark : what else helps, such as which numbers are right.
+    count, size : how many of its numbers are wrong, and how many it has.
+    remark : what else helps, such as the place of all wrong numbers.
     """
 
     names: tuple[str, ...]
@@ -59,15 +60,15 @@ class Mistake:
 
 @dataclass(frozen=True)
 class HandwrittenReport:
-    """What a check found. It is true if all is right, and prints as what a student can use.
+    """The findings of a check. It is true if all is right, and prints a text for students.
 
     Attributes
     ----------
     title : what was checked.
     right : the names of what is right.
-    mistakes : what is wrong.
-    consequential : what is wrong only because something else is: what, and why in words.
-    notes : what else there is to say: how fine the comparison was, what was not checked.
+    mistakes : the mistakes.
+    consequential : names that are wrong only because others are, with the reason in words.
+    notes : how fine the comparison was, and what was not checked.
     """
 
     title: str
@@ -81,11 +82,11 @@ class HandwrittenReport:
 
     @property
     def wrong(self) -> list[str]:
-        """The names of all that is wrong."""
+        """All wrong names."""
         return [name for each in self.mistakes for name in each.names] + list(self.consequential)
 
     def lines(self) -> Iterator[str]:
-        """The report, line by line: first the verdict."""
+        """The report, the verdict first."""
         checked = len(self.right) + len(self.wrong)
         if not checked:
             yield f"{self.title}: nothing was checked"

@@ -1,8 +1,8 @@
-"""Which of a student's arrays are wrong, and the one change of the graph that explains them.
+"""Which of a student's arrays are wrong, and the change of the graph that explains them.
 
-An array is judged twice: against the right numbers, and against what follows from the student's own numbers
-before it. What is wrong, but follows, is consequential. Of what is left, the change that explains most is
-found, applied, and the search goes on with the rest.
+An array is compared with the right numbers, and with those that follow from the student's own numbers before
+it. An array that is wrong but follows is consequential. The change that explains most of the others is
+applied, and the search goes on with the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .comparison import Shown, allowed, few_decimals, noise_of
+from .comparison import Noise, Shown, allowed, few_decimals, noise_of
 from .naming import Quantity
 from .report import Mistake
 from .slips import Candidate, candidates, laid_out
@@ -35,8 +35,8 @@ class Entry:
     Attributes
     ----------
     name : the student's name for it.
-    ids : its nodes, in the shape that is right.
-    given : its numbers, in that shape if they have it but for axes of length 1.
+    ids : its nodes, in the right shape.
+    given : its numbers, in that shape if only axes of length 1 differ.
     fits : whether they have that shape.
     """
 
@@ -78,19 +78,13 @@ class Verdict:
 
 
 class Judge:
-    """Entries, compared with a tape.
-
-    Parameters
-    ----------
-    others : the data of all nodes at other times, by words for them.
-    rate : the learning rate, where there are entries after an update.
-    """
+    """Compares entries with a tape; `others` has the data of all nodes at other times, by words for when."""
 
     def __init__(
         self, tape: Tape, entries: Sequence[Entry], rate: float | None, others: Mapping[str, Array]
     ) -> None:
         self.tape, self.rate, self.others = tape, rate, others
-        self.noise = noise_of(tape)
+        self.noise, self.kinks = noise_of(tape)
         self.entries = sorted(entries, key=self._order)
         self._work = 0
 
@@ -102,7 +96,7 @@ class Judge:
     # --- comparing
 
     def predicted(self, entry: Entry, run: Sweep, own: Mapping[str, Array]) -> Array:
-        """What belongs in an entry after a run; `own` has the student's gradients, by array."""
+        """The right numbers of an entry after a run; `own` has the student's gradients, by array."""
         if entry.quantity.role == "value":
             return run.data[entry.ids]
         if entry.gradient:
@@ -110,31 +104,22 @@ class Judge:
         gradient = own.get(entry.quantity.array, run.adjoints[entry.ids])
         return run.used[entry.ids] - (self.rate or 0.0) * gradient
 
-    def _noise(self, entry: Entry, kinks: bool = False) -> Array:
-        noise = self.noise
-        by_value, by_gradient = (
-            (noise.kinks_data, noise.kinks_adjoints) if kinks else (noise.data, noise.adjoints)
-        )
+    def _noise(self, entry: Entry, of: Noise) -> Array:
         if entry.quantity.role == "value":
-            return by_value[entry.ids]
+            return of.data[entry.ids]
         if entry.gradient:
-            return by_gradient[entry.ids]
-        return by_value[entry.ids] + (self.rate or 0.0) * by_gradient[entry.ids]
+            return of.adjoints[entry.ids]
+        return of.data[entry.ids] + (self.rate or 0.0) * of.adjoints[entry.ids]
 
-    @cached_property
-    def _floor(self) -> tuple[float, float]:
-        """Where 0 belongs, what is as good as 0: beside the largest value, and the largest gradient."""
-        right = self.tape.right
-        return tuple(  # type: ignore[return-value]  # a tuple of two, which mypy does not count
-            1e-13 * float(np.abs(each[np.isfinite(each)]).max(initial=0.0))
-            for each in (right.data, right.adjoints)
-        )
+    def _floor(self, entry: Entry) -> float:
+        """What is as good as 0, beside the largest value or gradient."""
+        every = self.tape.right.adjoints if entry.gradient else self.tape.right.data
+        return 1e-13 * float(np.abs(every[np.isfinite(every)]).max(initial=0.0))
 
     def agrees(self, entry: Entry, expected: Array, fine: bool = False) -> Any:
         """Which numbers of an entry are as expected."""
-        floor = self._floor[entry.gradient]
         with np.errstate(all="ignore"):
-            slack = allowed(expected, self._noise(entry), entry.given, floor, fine)
+            slack = allowed(expected, self._noise(entry, self.noise), entry.given, self._floor(entry), fine)
             near = np.abs(entry.given.numbers - expected) <= slack
             same = (entry.given.numbers == expected) | (np.isnan(entry.given.numbers) & np.isnan(expected))
         return near | same
@@ -157,7 +142,7 @@ class Judge:
                 held = held.then(Change(data=((entry.ids, numbers),)))
             elif entry.gradient:
                 own[entry.quantity.array] = numbers
-                if self.tape.levels[entry.ids].any():  # what is given hands nothing on
+                if self.tape.levels[entry.ids].any():  # an input hands nothing on
                     held = held.then(Change(adjoints=((entry.ids, numbers),)))
         run = self._run(held)
         roots: list[Entry] = []
@@ -169,16 +154,14 @@ class Judge:
                 roots.append(entry)
         while roots:
             best = self._best(held, own, roots, right)
-            if best is None and (held.data or held.adjoints):  # perhaps these numbers were not used
+            if best is None and (held.data or held.adjoints):  # perhaps the student did not use these numbers
                 best = self._best(Change(), {}, roots, right)
             if best is None:
                 break
             found.mistakes.append(self._mistake(best.entries, best.kind, best.words))
             roots = [entry for entry in roots if entry not in best.entries]
             held = held.then(best.change)
-        run = self._run(held)
-        for entry in roots:
-            found.mistakes.append(self._unexplained(entry))
+        found.mistakes += map(self._unexplained, roots)
         if self._work > _MOST_WORK:
             found.notes.append("the graph is large, so not every slip was tried: give smaller arrays")
         return found
@@ -193,7 +176,7 @@ class Judge:
                 continue
             good = self.agrees(entry, expected)
             if not good.all():
-                kinks = self._noise(entry, kinks=True)
+                kinks = self._noise(entry, self.kinks)
                 near = np.abs(entry.given.numbers - expected) <= 1.01 * kinks + 1e-6 * np.abs(expected)
                 if not (good | (near & (kinks > 0.0))).all():
                     wrong.append(entry)
@@ -212,9 +195,8 @@ class Judge:
         return right, wrong
 
     def _cause(self, entry: Entry, roots: Sequence[Entry]) -> str:
-        own = f"d{entry.quantity.array}" if entry.quantity.role == "update" else ""
-        names = [root.name for root in roots if own and str(root.quantity) == own] or [roots[-1].name]
-        return names[0]
+        own = Quantity(entry.quantity.array, "gradient") if entry.quantity.role == "update" else None
+        return next((root.name for root in roots if root.quantity == own), roots[-1].name)
 
     def _run(self, change: Change) -> Sweep:
         self._work += sum(stage.heads.size * len(stage.tails) for stage in self.tape.stages)
@@ -228,8 +210,7 @@ class Judge:
     ) -> _Found | None:
         best: _Found | None = None
         for found in self._explanations(held, own, roots, right):
-            if best is None or found.score > best.score:
-                best = found
+            best = found if best is None or found.score > best.score else best
             if best.score >= (len(roots), -_PLAIN):
                 break
         return best
@@ -258,8 +239,7 @@ class Judge:
                 broken = 0
                 if not candidate.values:
                     broken = sum(not self._matches(each, self.predicted(each, run, own)) for each in right)
-                odd = self._oddness(candidate, c)
-                score = (len(matched) - 2.0 * broken, -candidate.cost - odd)
+                score = (len(matched) - 2.0 * broken, -candidate.cost - self._oddness(candidate, c))
                 made = Change() if candidate.values else candidate.make(c)
                 if score[0] > 0:
                     yield _Found(candidate.kind, candidate.told(c), made, matched, score)
@@ -268,21 +248,17 @@ class Judge:
                 yield _Found(kind, words, Change(), (entry,), (1.0, -cost))
 
     def _touches(self, candidate: Candidate, roots: Sequence[Entry], right: Sequence[Entry]) -> bool:
-        """Whether a candidate changes more of what is wrong than of what is right."""
+        """Whether a candidate changes more wrong entries than right ones."""
         if candidate.values:
             return any(entry.quantity.role == "value" for entry in roots)
         if candidate.below < 0:
             return True
-        wrong, good = (
-            sum(
-                entry.quantity.role != "value" and bool(self._bits(entry) & candidate.below) for entry in each
-            )
-            for each in (roots, right)
-        )
-        return wrong > 2 * good
 
-    def _bits(self, entry: Entry) -> int:
-        return sum(1 << int(turn) for turn in np.unique(self.tape.of[entry.ids]))
+        def reached(entry: Entry) -> bool:
+            bits = sum(1 << int(turn) for turn in np.unique(self.tape.of[entry.ids]))
+            return entry.quantity.role != "value" and bool(bits & candidate.below)
+
+        return sum(map(reached, roots)) > 2 * sum(map(reached, right))
 
     def _factors(
         self,
@@ -292,7 +268,7 @@ class Judge:
         roots: Sequence[Entry],
         before: Sweep,
     ) -> Iterator[float]:
-        """The factors with which a candidate may explain an entry: 1 for what has none."""
+        """The factors with which a candidate may explain an entry; 1 for a candidate without one."""
         if not candidate.fitted:
             yield 1.0
             return
@@ -308,7 +284,7 @@ class Judge:
                 continue
             nice = self._nice(c, 1e-3 if entry.given.rounding else 1e-5)
             c = c if nice is None else nice
-            if c in tried or (c == 1.0 and candidate.kind != "gradient"):
+            if c in tried or (c == 1.0 and candidate.neutral):
                 continue
             tried.append(c)
             if self._matches(entry, low + c * (high - low)):
@@ -316,19 +292,13 @@ class Judge:
 
     @cached_property
     def _whole(self) -> list[int]:
-        """Whole numbers that mean something here: lengths of axes, and numbers of the graph."""
-        lengths = {
-            int(length) for family in self.tape.families if family.array for length in family.ids.shape
-        }
-        numbers = {
-            int(number)
-            for number in self.tape.right.data[self.tape.levels == 0]
-            if number == int(number) and 1 < number < 1e6
-        }
-        return sorted({each for each in lengths | numbers if each > 1})
+        """Whole numbers above 1 with a meaning here: lengths of axes, and numbers of the graph."""
+        lengths = (length for family in self.tape.families if family.array for length in family.ids.shape)
+        numbers = self.tape.right.data[self.tape.levels == 0].tolist()
+        return sorted({int(each) for each in (*lengths, *numbers) if 1 < each < 1e6 and each == int(each)})
 
     def _nice(self, c: float, near: float = 1e-9) -> float | None:
-        """The factor that means something and is so near; None if there is none."""
+        """The factor with a meaning that is so near; None if there is none."""
         for nice in (*_NICE, 1.0, *self._whole, *(1.0 / each for each in self._whole)):
             for signed in (nice, -nice):
                 if abs(c - signed) <= near * max(1.0, abs(signed)):
@@ -337,7 +307,7 @@ class Judge:
 
     def _oddness(self, candidate: Candidate, c: float) -> float:
         """How much more far-fetched a factor makes a candidate."""
-        if not candidate.fitted or c in ((1.0,) if candidate.kind == "gradient" else (0.0, -1.0)):
+        if not candidate.fitted or c in ((0.0, -1.0) if candidate.neutral else (1.0,)):
             return 0.0
         return 0.4 if self._nice(c) is None else 0.1
 
@@ -347,31 +317,30 @@ class Judge:
             return True
         if candidate.kind == "updated":
             return False
-        return c in (1.0, -1.0) if candidate.kind == "gradient" else self._nice(c) is not None
+        return self._nice(c) is not None if candidate.neutral else c in (1.0, -1.0)
 
     def _alone(
         self, entry: Entry, held: Change, own: Mapping[str, Array], before: Sweep
     ) -> Iterator[tuple[str, str, float]]:
         """Slips of one array: added up or turned the wrong way, or with something added to it."""
         expected, given = self.predicted(entry, before, own), entry.given.numbers
-        name = entry.name
         if not np.isfinite(given).all():
             return
         if entry.quantity.role == "update":
-            step = expected - before.used[entry.ids]
-            c = _fitted(given - before.used[entry.ids], step)
-            if c is not None and self._matches(entry, before.used[entry.ids] + c * step):
+            old = before.used[entry.ids]
+            c = _fitted(given - old, expected - old)
+            if c is not None and self._matches(entry, old + c * (expected - old)):
                 nice = self._nice(c, 1e-5)
                 c = c if nice is None else nice
-                what = (
-                    "has not changed" if c == 0.0 else "is increased by η times its gradient, not decreased"
-                )
-                what = what if c in (0.0, -1.0) else f"is updated with the rate {c * (self.rate or 0.0):.6g}"
+                what = {
+                    0.0: "has not changed",
+                    -1.0: "is increased by η times its gradient, not decreased",
+                }.get(c, f"is updated with the rate {c * (self.rate or 0.0):.6g}")
                 yield "rate", f"{entry.quantity.array} {what}", 1.1
             return
-        square = expected.ndim == 2 and entry.fits and expected.shape[0] == expected.shape[1] > 1
+        square = expected.ndim == 2 and expected.shape[0] == expected.shape[1] > 1
         if square and self._matches(entry, expected.T):
-            yield "transposed", f"{name} is transposed", 1.0
+            yield "transposed", f"{entry.name} is transposed", 1.0
         if entry.gradient:
             for kind, words, numbers, cost in laid_out(self.tape, held, entry.ids):
                 if np.squeeze(numbers).shape == np.squeeze(given).shape:
@@ -387,11 +356,8 @@ class Judge:
                 extra = before.used[family.ids]
                 c = _fitted(given - expected, extra)
                 if c and self._matches(entry, expected + c * extra):
-                    yield (
-                        "extra",
-                        f"{c:.6g} · {self.tape.words(family)} is added, which does not belong there",
-                        1.4,
-                    )
+                    words = f"{c:.6g} · {self.tape.words(family)} is added, which does not belong there"
+                    yield "extra", words, 1.4
 
     # --- in words
 
@@ -421,10 +387,8 @@ class Judge:
         expected = self.predicted(entry, self.tape.right, {})
         decimals = few_decimals(entry.given, expected)
         if decimals:
-            words = (
-                f"it is right to {decimals} decimal{'s' if decimals > 1 else ''}, too few to tell: give more"
-            )
-            return self._mistake([entry], "rounded", words)
+            to = f"{decimals} decimal{'s' if decimals > 1 else ''}"
+            return self._mistake([entry], "rounded", f"it is right to {to}, too few to tell: give more")
         wrong = ~self.agrees(entry, expected)
         remark = ""
         for axis, length in enumerate(wrong.shape):
@@ -437,11 +401,8 @@ class Judge:
 def _fitted(numbers: Array, direction: Array) -> float | None:
     """The factor of a direction that comes nearest to the numbers; None if there is none."""
     size = float((direction * direction).sum())
-    if (
-        not np.isfinite(size)
-        or size == 0.0
-        or np.abs(direction).max() < 1e-12 * np.abs(numbers).max(initial=0.0)
-    ):
+    tiny = np.abs(direction).max(initial=0.0) < 1e-12 * np.abs(numbers).max(initial=0.0)
+    if tiny or size == 0.0 or not np.isfinite(size):
         return None
     c = float((numbers * direction).sum()) / size
     return c if np.isfinite(c) else None

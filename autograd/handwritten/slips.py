@@ -568,9 +568,8 @@ def _of_formulas(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]
 
 
 def _once_too_often(tape: Tape) -> Iterator[Candidate]:
-    """A derivative of an activation where there is none, as σ′ after a softmax with its cross-entropy."""
+    """A derivative of an activation where there is none, as σ′ of a squared error before a cross-entropy."""
     for family in _computed(tape):
-        gradient = tape.gradient_words(family)
         for other, words, numbers in _arrays_like(tape, family):
             if words.endswith(tape.gradient_words(other)):
                 continue  # values alone
@@ -579,9 +578,20 @@ def _once_too_often(tape: Tape) -> Iterator[Candidate]:
                 ("tanh", 1.0 - numbers**2),
                 ("relu", numbers > 0.0),
             ):
-                said = f"{gradient} is multiplied by {name}′ of {words} once too often"
                 put = tape.right.adjoints[family.ids] * slope
-                yield from _other_gradient(tape, family, "derivative", said, put, 1.3)
+                if np.isfinite(put).all():
+                    yield Candidate(
+                        "derivative",
+                        functools.partial(_too_often, tape.gradient_words(family), f"{name}′ of {words}"),
+                        functools.partial(_replaced, family.ids, put),
+                        1.3,
+                        below=tape.below[family.turn],
+                    )
+
+
+def _too_often(gradient: str, factor: str, c: float) -> str:
+    words = f"{gradient} is multiplied by {factor} once too often"
+    return words if abs(c - 1.0) < _NEAR else f"{words}, and {_times(c)}"
 
 
 def _of_normalised(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:

@@ -1,7 +1,7 @@
-"""One program of a student checked, in a process of its own: ``python -m autograd.handwritten.worker``.
+"""The check of one student's program: ``python -m autograd.handwritten.worker``, a process of its own.
 
-The limits are set before anything of the student's is read. They are against accidents, an endless loop or
-a huge array, and no sandbox: the program runs with the rights of who starts it.
+Limits are set before anything of the student's is read. They stop accidents, an endless loop or a huge array.
+They are no sandbox: the program runs with the rights of the user.
 """
 
 from __future__ import annotations
@@ -35,26 +35,20 @@ def _loaded(path: Path, name: str) -> ModuleType:
 
 
 def told(reports: Any) -> dict[str, Any]:
-    """Reports as data that JSON has."""
+    """Reports as JSON's data."""
     several = reports if isinstance(reports, (list, tuple)) else [reports]
     for each in several:
         if not isinstance(each, HandwrittenReport):
             raise TypeError(f"check(student) must return a report or a list of them, got {each!r:.60}")
-    mistakes = [
-        {
-            "names": list(mistake.names),
-            "kind": mistake.kind,
-            "words": mistake.words,
-            "given": repr(mistake.given),
-            "expected": repr(mistake.expected),
-        }
-        for each in several
-        for mistake in each.mistakes
-    ]
     return {
         "status": "right" if several and all(several) else "wrong",
         "right": [name for each in several for name in each.right],
-        "mistakes": mistakes,
+        "mistakes": [
+            {name: getattr(mistake, name) for name in ("names", "kind", "words")}
+            | {name: repr(getattr(mistake, name)) for name in ("given", "expected")}
+            for each in several
+            for mistake in each.mistakes
+        ],
         "text": "\n".join(map(str, several)),
     }
 
@@ -68,9 +62,7 @@ def main(arguments: list[str]) -> None:
     outcome: Mapping[str, Any]
     try:
         checking = _loaded(Path(check[0]), "check_of_the_teacher").check if check else _engine
-        sys.path.append(
-            str(Path(student).parent)
-        )  # last: a file of the student's named numpy.py is not numpy
+        sys.path.append(str(Path(student).parent))  # last: a student's numpy.py does not replace numpy
         outcome = told(checking(_loaded(Path(student), "program_of_the_student")))
     except MemoryError:
         outcome = {"status": "failed", "text": f"it needs more than {megabytes} MB of memory"}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from ..errors import MissingExtraError
-from ..terminal import say
+from ..terminal import OptionParser, OptionsError, refused, say
 from .assignment import assignment
 from .cells import SheetError
 from .checking import check_workbook
@@ -20,24 +17,14 @@ from .problem import Problem
 __all__ = ["main"]
 
 
-class _OptionsError(ValueError):
-    """A value that an option does not take; the message is the line that the user sees."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _OptionsError(f"{message}; try --help")
-
-
 def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, bool, bool]:
     """The file, the learning rate if one is given, whether to explain at length, and to tell all."""
-    parser = _Parser(
+    parser = OptionParser(
         prog=program,
         description="Check a sheet of the assignment: the wrong cells, what belongs there, and why.",
         epilog="Exit status: 0 if all is right, 1 if something is wrong, 2 if the sheet cannot be read, 3 if "
         "nothing wrong is seen but not all could be checked (each reason is said), 70 if the program fails. "
         "A sheet of another network: backprop check SHEET --against EXPRESSION, see backprop --help.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "sheet",
@@ -56,19 +43,17 @@ def _options(argv: Sequence[str], program: str) -> tuple[Path, float | None, boo
         action="store_true",
         help="print all that is found (default: a screen), and how it is computed",
     )
-    given = parser.parse_args(
-        [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
-    )
+    if any("\0" in word for word in argv):
+        raise OptionsError("SHEET is not the name of a file")
+    given = parser.read(argv)
     lr = None
     if given.lr is not None:
         try:
             lr = float(given.lr)
         except ValueError:
-            raise _OptionsError(f"--lr takes a number, got {given.lr!r:.60}") from None
+            raise OptionsError(f"--lr takes a number, got {given.lr!r:.60}") from None
         if not (math.isfinite(lr) and lr > 0.0):
-            raise _OptionsError(f"--lr must be a number greater than 0, got {given.lr.strip():.60}")
-    if "\0" in given.sheet:
-        raise _OptionsError("SHEET is not the name of a file")
+            raise OptionsError(f"--lr must be a number greater than 0, got {given.lr.strip():.60}")
     return Path(given.sheet), lr, given.explain, given.full
 
 
@@ -86,8 +71,7 @@ def main(
     try:
         path, lr, explained, full = _options(argv, program)
         report = check_workbook(path, problem or assignment(), lr=lr)
-    except (_OptionsError, SheetError, MissingExtraError) as error:
-        say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
-        return 2
+    except (OptionsError, SheetError, MissingExtraError) as error:
+        return refused(program, error)
     say(report.lines(explained, full))
     return report.status

@@ -4,9 +4,9 @@ Each module imports only from those before it:
 
 - `expressions`: formulas, simplified as a person writes them, and their numbers.
 - `notations`: text, LaTeX, Python and spreadsheet cells.
-- `javascript`: rows of the table as functions that a page runs.
-- `outline`: the graph with named nodes and formulas between them.
-- `explain`: the derivation of one derivative, from the forward pass to the closed form.
+- `javascript`: rows of the table as functions for a page.
+- `outline`: the graph as named nodes and formulas between them.
+- `explain`: one derivative, from the forward pass to the closed form.
 """
 
 from .explain import Derivation, Equation, explain

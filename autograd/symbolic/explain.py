@@ -1,4 +1,4 @@
-"""`explain`: why a derivative is what it is, by the chain rule in symbols and in numbers."""
+"""`explain`: a derivative by the chain rule, in symbols and in numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .outline import Outline, Step, derivative
 
 __all__ = ["Derivation", "explain"]
 
-_SHOWN = 40  # names in a formula that is written out
+_SHOWN = 40  # the most names in a formula that is written out
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Derivation:
 
     Attributes
     ----------
-    output, wrt : the names of the two.
+    output, wrt : their names.
     value : the derivative, a float.
-    paths : how many paths lead from `wrt` to the output.
+    paths : the number of paths from `wrt` to the output.
     steps : the named nodes on these paths, the output first.
-    values : the number behind each name, to evaluate the formulas again.
-    digits : to how many significant digits numbers are written.
-    max_paths : with more paths than this the sum over them is written in factored form only.
+    values : the number of each name, to evaluate the formulas.
+    digits : the significant digits of written numbers.
+    max_paths : with more paths, the sum over them is written in factored form only.
     """
 
     output: str
@@ -65,7 +65,7 @@ class Derivation:
         return _Markdown(self).write()
 
     def sections(self, latex: bool = False) -> dict[str, list[Equation]]:
-        """The equations under each heading, as text or LaTeX: the left side, and (relation, side) pairs."""
+        """The equations below each heading, as text or LaTeX: a left side, and (relation, side) pairs."""
         writer = (_Latex if latex else _Plain)(self)
         return {heading: equations for heading, equations, _ in writer.sections() if equations}
 
@@ -86,16 +86,15 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
     """The derivative of `output` by `wrt`, step by step: ∂E/∂w = Σ over paths Π ∂aₖ₊₁/∂aₖ.
 
     It has the forward formulas, the chain along each path, every factor with its formula and number,
-    the derivatives carried back from the output (summed where paths meet, then used again), and the
-    closed form as one writes it by hand.
+    the derivatives carried back from the output and summed where paths meet, and the closed form.
 
     Parameters
     ----------
     output : a recorded `Value`.
     wrt : any node of its graph.
     digits : significant digits of the numbers, 1 to 17.
-    max_paths : the number of paths may be exponential in the size of the graph; with more than this the
-        sum over paths is written in factored form only.
+    max_paths : with more paths, the sum over them is written in factored form only; their number may be
+        exponential in the size of the graph.
 
     Returns
     -------
@@ -165,12 +164,16 @@ def explain(output: Value, wrt: Value, *, digits: int = 6, max_paths: int = 12) 
 
 # --- in writing ------------------------------------------------------------------------------------
 
-Equation = tuple[str, list[tuple[str, str]]]  # the left side, and what follows: a relation and a side each
+Equation = tuple[str, list[tuple[str, str]]]  # the left side, and a relation and a side for each that follows
 Section = tuple[str, list[Equation], str]  # a heading, equations, and a remark below them
 
 
+def _turn(step: Step) -> int:
+    return step.turn
+
+
 class _Writer:
-    """The parts of the explanation in one notation; how they are set on a page is for the heirs."""
+    """The explanation in one notation; subclasses set it on a page."""
 
     notation: Notation
 
@@ -193,7 +196,6 @@ class _Writer:
         return self.notation.symbol(derivative(*names)), [("=", self.number(self.derivation.value))]
 
     def sections(self) -> Iterator[Section]:
-        """The sections that have something to say."""
         steps = self.derivation.steps
         if not steps:
             yield "", [], self._remark(f"{self.derivation.output} does not depend on {self.derivation.wrt}.")
@@ -206,13 +208,14 @@ class _Writer:
             yield "Back from the output", list(self._back()), ""
             yield "Closed form", [self._closed()], ""
 
-    def _in_turn(self) -> list[Step]:
-        return sorted(self.derivation.steps, key=lambda step: step.turn)
+    def _computed(self) -> list[tuple[Step, Expression]]:
+        """The steps with a formula, in the order of the forward pass."""
+        ordered = sorted(self.derivation.steps, key=_turn)
+        return [(step, step.formula) for step in ordered if step.formula is not None]
 
     def _forward(self) -> Iterator[Equation]:
-        for step in self._in_turn():
-            if step.formula is not None:
-                yield self._equation(step.name, step.formula, step.node.data)
+        for step, formula in self._computed():
+            yield self._equation(step.name, formula, step.node.data)
 
     def _equation(self, name: Symbol, formula: Expression, number: float) -> Equation:
         sides = [] if isinstance(formula, Number) else [("=", self._formula(formula))]
@@ -227,22 +230,17 @@ class _Writer:
         return text
 
     def _given(self) -> str:
-        """The numbers of the names that are used and not explained."""
-        steps = self._in_turn()
-        explained = {step.name for step in steps if step.formula is not None}
-        explained |= {step.derivative for step in steps}
-        formulas = [step.formula for step in steps if step.formula is not None]
-        formulas += [formula for step in steps for _, formula, _ in step.terms]
-        used = dict.fromkeys(
-            name
-            for formula in formulas
-            if formula.size <= _SHOWN
-            for name in formula.symbols()
-            if name not in explained
+        """The numbers of the names that have no formula."""
+        steps, computed = self.derivation.steps, self._computed()
+        explained = {step.name for step, _ in computed} | {step.derivative for step in steps}
+        formulas = [formula for _, formula in computed]
+        formulas += [formula for step in sorted(steps, key=_turn) for _, formula, _ in step.terms]
+        shown = [formula for formula in formulas if formula.size <= _SHOWN]
+        used = dict.fromkeys(name for formula in shown for name in formula.symbols())
+        values, written = self.derivation.values, self.notation.symbol
+        return self._list_of(
+            [f"{written(name)} = {self.number(values[name.text])}" for name in used if name not in explained]
         )
-        values = self.derivation.values
-        given = [f"{self.notation.symbol(name)} = {self.number(values[name.text])}" for name in used]
-        return self._list_of(given)
 
     def _list_of(self, given: list[str]) -> str:
         return f"with {', '.join(given)}" if given else ""
@@ -279,18 +277,14 @@ class _Writer:
                 yield self._equation(self._factor(reader, step), formula, number)
 
     def _back(self) -> Iterator[Equation]:
-        output = self.derivation.steps[0]
-        for step in self.derivation.steps[1:]:
+        output, *others = self.derivation.steps
+        for step in others:
+            left = self.notation.symbol(step.derivative)
             sides: list[tuple[str, str]] = []
             for reader, _, _ in step.terms:
-                factors = [self._factor(reader, step)]
-                if reader is not output:
-                    factors.insert(0, reader.derivative)
-                sides.append(("+" if sides else "=", self._times(factors)))
-            left = self.notation.symbol(step.derivative)
-            if sides == [("=", left)]:
-                sides = []
-            yield left, [*sides, ("=", self.number(step.adjoint))]
+                outer = [] if reader is output else [reader.derivative]
+                sides.append(("+" if sides else "=", self._times([*outer, self._factor(reader, step)])))
+            yield left, [*(sides if sides != [("=", left)] else ()), ("=", self.number(step.adjoint))]
 
     def _closed(self) -> Equation:
         last = self.derivation.steps[-1]
@@ -321,11 +315,8 @@ class _Plain(_Writer):
         one = left + "".join(f" {relation} {side}" for relation, side in sides)
         if len(one) + indent <= 100 and (len(sides) <= 2 or sides[1][0] == "+"):
             return [" " * indent + one]
-        first, *others = sides
-        return [
-            " " * indent + f"{left} {first[0]} {first[1]}",
-            *(" " * (indent + len(left)) + f" {relation} {side}" for relation, side in others),
-        ]
+        texts = [left, *[" " * len(left)] * (len(sides) - 1)]
+        return [" " * indent + f"{text} {relation} {side}" for text, (relation, side) in zip(texts, sides)]
 
 
 class _Latex(_Writer):

@@ -1,11 +1,11 @@
-"""Expressions: the rules of the table run on symbols, and what comes of it in writing.
+"""Expressions: the rules of the table run on symbols.
 
-`Primitive` asks an operand that is not a number what to do with it. A `Value` records a node; an
-`Expression` remembers the formula. So the partials of a row, applied to symbols, are the derivative in
+A row leaves it to an operand that is not a number what comes of it. A `Value` records a node; an
+`Expression` keeps the formula. So the partials of a row, applied to symbols, are the derivative in
 symbols, and one rule of the table serves the engine, the derivation and the spreadsheet.
 
-Products keep one numeric coefficient in front and sums lose their zeros, so that what a person would
-not write down does not appear: ½ · 2 · (t − y) · (−1) is y − t.
+Simplification writes as a person does. Products keep one coefficient in front and sums lose their zeros:
+½ · 2 · (t − y) · (−1) is y − t.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
-"""The rows that are written between their operands."""
+"""The rows that have an operator."""
 
 T = TypeVar("T")
 
@@ -43,8 +43,7 @@ T = TypeVar("T")
 class Expression:
     """A formula: a `Number`, a `Symbol`, or a row of the table applied to formulas.
 
-    Arithmetic and the functions of the table combine expressions with each other and with numbers.
-    Two expressions are equal if they are one object.
+    Arithmetic and the functions of the table combine expressions and numbers. Equality is identity.
 
     Examples
     --------
@@ -57,9 +56,9 @@ class Expression:
     """
 
     __slots__ = ()
-    size = 1  # how many symbols and numbers it takes to write it
+    size = 1  # the symbols and numbers in its written form
 
-    if TYPE_CHECKING:  # what the table adds below
+    if TYPE_CHECKING:  # the table adds these below
 
         def __add__(self, other: Any) -> Expression: ...
         def __neg__(self) -> Expression: ...
@@ -70,7 +69,7 @@ class Expression:
 
     @staticmethod
     def __primitive__(row: Primitive, args: Sequence[Any]) -> Expression:
-        """The row applied to expressions and numbers, without what changes nothing."""
+        """The row applied to expressions and numbers, simplified."""
         operands = tuple(
             tuple(map(as_expression, arg)) if position in row.vectors else as_expression(arg)
             for position, arg in enumerate(args)
@@ -104,28 +103,25 @@ class Expression:
         apply: Callable[[Apply, list[Any]], T],
         found: dict[int, T] | None = None,
     ) -> T:
-        """Read the formula from its leaves up.
-
-        Each part is read once, however often it is used, and by a loop, however deep the formula is.
+        """Map the formula from its leaves up: each part once, and by a loop, however deep it is.
 
         Parameters
         ----------
-        leaf : what a `Symbol` or `Number` comes to.
-        apply : what an application comes to, given what its operands came to; a tuple for a sequence.
-        found : what parts came to by their ids, to be shared by formulas that are alive all the while.
+        leaf : maps a `Symbol` or `Number`.
+        apply : maps an application, given the results of its operands; a tuple for a sequence.
+        found : the results by the ids of parts, shared by formulas that stay alive meanwhile.
         """
         found = {} if found is None else found
         pending: list[Expression] = [self]
         while pending:
-            each = pending[-1]
+            each = pending.pop()
             if id(each) in found:
-                pending.pop()
                 continue
-            if isinstance(each, Apply):
-                missing = [operand for operand in flat(each.operands) if id(operand) not in found]
-                if missing:
-                    pending += missing
-                    continue
+            if not isinstance(each, Apply):
+                found[id(each)] = leaf(each)
+            elif missing := [operand for operand in flat(each.operands) if id(operand) not in found]:
+                pending += (each, *missing)
+            else:
                 operands = [
                     tuple([found[id(one)] for one in operand])
                     if isinstance(operand, tuple)
@@ -133,45 +129,38 @@ class Expression:
                     for operand in each.operands
                 ]
                 found[id(each)] = apply(each, operands)
-            else:
-                found[id(each)] = leaf(each)
-            pending.pop()
         return found[id(self)]
 
     def evaluate(self, values: Mapping[Symbol, Any], strict: bool = False) -> Any:
-        """What the formula comes to by IEEE 754, given what its symbols are.
+        """The value of the formula by IEEE 754, a float or an array of shape (R,).
 
         Parameters
         ----------
         values : for each symbol a float, or an array of shape (R,), one number for each row.
-        strict : whether it is nan where something overflows, of floats: a spreadsheet has an error there.
-
-        Returns
-        -------
-        A float, or an array of shape (R,).
+        strict : floats that overflow are nan, as they are errors in a spreadsheet.
         """
 
         def apply(each: Apply, operands: list[Any]) -> Any:
             result = each.row(*operands)
-            finite = strict and math.isinf(result) and all(map(math.isfinite, flat(operands)))
-            return math.nan if finite else result
+            overflows = strict and math.isinf(result) and all(map(math.isfinite, flat(operands)))
+            return math.nan if overflows else result
 
         with np.errstate(all="ignore"):
             return self.fold(lambda leaf: leaf.data if isinstance(leaf, Number) else values[leaf], apply)
 
     def substituted(self, rule: Callable[[Symbol], Expression]) -> Expression:
-        """The formula with each symbol replaced by what the rule gives; its shape stays as it is."""
+        """The formula with each symbol replaced by the rule, and not simplified."""
         return self.fold(
             lambda leaf: rule(leaf) if isinstance(leaf, Symbol) else leaf,
             lambda each, operands: Apply(each.row, tuple(operands)),
         )
 
     def symbols(self) -> list[Symbol]:
-        """The symbols in it, each once, in the order in which they are written."""
+        """Its symbols, each once, in the order of the written form."""
         return [part for part in self._parts() if isinstance(part, Symbol)]
 
     def applications(self) -> Iterator[Apply]:
-        """The applications in it, each once, in the order in which they are written."""
+        """Its applications, each once, in the order of the written form."""
         return (part for part in self._parts() if isinstance(part, Apply))
 
     def _parts(self) -> Iterator[Expression]:
@@ -201,8 +190,8 @@ class Symbol(Expression):
     Attributes
     ----------
     text : its name.
-    latex : how LaTeX writes it, where that is not as any name: see `notations.latex_name`.
-    cell : the reference of the cell that holds it, in a spreadsheet.
+    latex : the name in LaTeX, if it is not `notations.latex_name` of the text.
+    cell : the reference of its cell in a spreadsheet.
     """
 
     __slots__ = ("cell", "latex", "text")
@@ -222,7 +211,7 @@ class Apply(Expression):
 
 
 def flat(operands: Iterable[Any]) -> Iterator[Any]:
-    """The operands, and in the place of each sequence its elements."""
+    """The operands, with the elements of each sequence."""
     for operand in operands:
         if isinstance(operand, tuple):
             yield from operand
@@ -231,19 +220,18 @@ def flat(operands: Iterable[Any]) -> Iterator[Any]:
 
 
 def as_expression(value: Any) -> Expression:
-    """The expression itself, or a number as one."""
+    """The expression itself, or the number as one."""
     return value if isinstance(value, Expression) else Number(value)
 
 
 def _apply(row: Primitive, *operands: Any) -> Expression:
-    """The application, or if all operands are numbers its number."""
+    """The application, or its number if all operands are numbers."""
     application = Apply(row, operands)
-    if all(isinstance(operand, Number) for operand in flat(operands)):
-        return Number(application.evaluate({}))
-    return application
+    known = all(isinstance(operand, Number) for operand in flat(operands))
+    return Number(application.evaluate({})) if known else application
 
 
-# --- what is not written down ----------------------------------------------------------------------
+# --- simplification --------------------------------------------------------------------------------
 
 _add, _sub, _mul, _div, _neg, _pow = (TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow"))
 
@@ -267,17 +255,12 @@ def _switched_on(mode: str) -> Iterator[None]:
 
 
 def faithful() -> AbstractContextManager[None]:
-    """Within it, what is left out changes no digit: the operations stay in their order."""
+    """Within it, simplification changes no digit: the operations stay in their order."""
     return _switched_on("faithful")
 
 
 def verbatim() -> AbstractContextManager[None]:
-    """Within it, a rule is taken down as it stands, and one that decides by numbers is refused.
-
-    Raises
-    ------
-    TypeError : within it, where a rule asks whether a formula is true or equal to something.
-    """
+    """Within it, nothing is simplified, and a rule that decides by numbers raises a `TypeError`."""
     return _switched_on("verbatim")
 
 
@@ -300,19 +283,16 @@ def _coefficient(operand: Expression) -> tuple[float, Expression | None]:
 def _scaled(coefficient: float, rest: Expression | None) -> Expression:
     if rest is None or coefficient == 0.0:
         return Number(coefficient)
-    if coefficient == 1.0:
-        return rest
     if coefficient < 0.0:
         turned = _turned(rest)
-        if turned is not None:
-            return _scaled(-coefficient, turned)
-        return Apply(_neg, (_scaled(-coefficient, rest),))
-    return Apply(_mul, (Number(coefficient), rest))
+        positive = _scaled(-coefficient, turned or rest)
+        return positive if turned else Apply(_neg, (positive,))
+    return rest if coefficient == 1.0 else Apply(_mul, (Number(coefficient), rest))
 
 
 def _turned(rest: Expression) -> Expression | None:
-    """The negative without a sign in front: a difference turned round, in a product the first one."""
-    pending: list[tuple[Expression, Any]] = [(rest, None)]  # a factor, and where: operands, position, where
+    """The negative without a sign in front: the first difference in a product, turned round."""
+    pending: list[tuple[Expression, Any]] = [(rest, None)]  # a factor, and (operands, position, place) around
     while pending:
         each, place = pending.pop()
         if isinstance(each, Apply) and each.row is _sub:
@@ -327,39 +307,27 @@ def _turned(rest: Expression) -> Expression | None:
 
 
 def _product(left: Expression, right: Expression) -> Expression:
-    both = (left, right), (right, left)
-    if _modes.faithful:
-        for one, other in both:
-            if _is(one, 1.0) or _is(one, -1.0):
-                return other if _is(one, 1.0) else _negative(other)
-        return _apply(_mul, left, right)
-    for one, other in both:
-        if is_masked(one):  # of a branch that is not taken nothing is computed, not even what it is 0 times
+    for one, other in ((left, right), (right, left)):
+        if _modes.faithful and (_is(one, 1.0) or _is(one, -1.0)):
+            return other if _is(one, 1.0) else _negative(other)
+        if not _modes.faithful and is_masked(one):  # nothing is computed in a branch that is not taken
             condition, a, b = one.operands
             return chosen(condition, _product(a, other), _product(b, other))
+    if _modes.faithful:
+        return _apply(_mul, left, right)
     (a, first), (b, second) = _coefficient(left), _coefficient(right)
-    if a and b and not _FAR[0] < abs(a * b) < _FAR[1]:
+    if a and b and not 1e-100 < abs(a * b) < 1e100:  # far out coefficients stay apart
         return Apply(_mul, (left, right)) if first or second else Number(a * b)
     if first is None or second is None:
         return _scaled(a * b, first if second is None else second)
-    for factor in _factors(second):  # from the left, as the engine multiplies
-        first = Apply(_mul, (first, factor))
-    return _scaled(a * b, first)
-
-
-_FAR = 1e-100, 1e100  # between them coefficients are put together
-
-
-def _factors(formula: Expression) -> list[Expression]:
-    factors: list[Expression] = []
-    pending = [formula]
-    while pending:
+    pending = [second]
+    while pending:  # its factors from the left, as the engine multiplies
         each = pending.pop()
         if isinstance(each, Apply) and each.row is _mul:
             pending += each.operands[::-1]
         else:
-            factors.append(each)
-    return factors
+            first = Apply(_mul, (first, each))
+    return _scaled(a * b, first)
 
 
 def is_masked(formula: Expression) -> TypeGuard[Apply]:
@@ -382,13 +350,10 @@ def _quotient(left: Expression, right: Expression) -> Expression:
         return _apply(_div, left, right)
     if second is None and math.isfinite(b) and b != 0.0 and math.frexp(b)[0] in (0.5, -0.5):
         return _scaled(a / b, first)  # a power of two: exact
-    if second is not None and b in (1.0, -1.0):
-        over = Apply(_div, (first or Number(1.0), second))
-        return (
-            _scaled(a * b, over)
-            if (first is not None and not _modes.faithful) or abs(a) == 1.0
-            else _apply(_div, _negative(left) if b < 0.0 else left, second)
-        )
+    if second is not None and abs(b) == 1.0:
+        if abs(a) == 1.0 or (first is not None and not _modes.faithful):
+            return _scaled(a * b, Apply(_div, (first or Number(1.0), second)))
+        return _apply(_div, _negative(left) if b < 0.0 else left, second)
     return _apply(_div, left, right)
 
 
@@ -401,7 +366,7 @@ def _difference(left: Expression, right: Expression) -> Expression:
 
 
 def _combined(row: Primitive, opposite: Primitive, left: Expression, right: Expression) -> Expression:
-    """A sum or difference; a sign in front of the right side makes the one the other."""
+    """A sum or difference; a negative right side turns one into the other."""
     if _is(right, 0.0):
         return left
     coefficient, rest = _coefficient(right)
@@ -417,14 +382,15 @@ def _raised(base: Expression, exponent: Expression) -> Expression:
 
 
 def _monomial(c: Expression, a: Expression, n: Expression, k: Expression) -> Expression:
-    """c aⁿ⁻ᵏ as it is written."""
+    """c aⁿ⁻ᵏ."""
     if _modes.faithful:
         return _apply(TABLE["monomial"], c, a, n, k)
     exponent = _apply(_sub, n, k) if isinstance(n, Number) else _difference(n, k)
-    known = isinstance(exponent, Number)
-    if _is(k, 0.0) and isinstance(exponent, Number) and exponent.data < 0.0:  # a quotient, not a derivative
+    if not isinstance(exponent, Number):
+        return _product(c, _apply(TABLE["power"], a, exponent))
+    if _is(k, 0.0) and exponent.data < 0.0:  # a quotient, not a derivative
         return _quotient(c, _raised(a, Number(-exponent.data)))
-    return _product(c, _raised(a, exponent) if known else _apply(TABLE["power"], a, exponent))
+    return _product(c, _raised(a, exponent))
 
 
 def chosen(condition: Expression, a: Expression, b: Expression) -> Expression:
@@ -447,7 +413,7 @@ SIMPLER: dict[str, Callable[..., Expression]] = {
 
 
 def readable(formula: Expression) -> Expression:
-    """The formula as a person writes it: what was kept for the digits' sake is simplified."""
+    """The formula as a person writes it, simplified where `faithful` was not."""
     return formula.fold(as_expression, lambda each, operands: Expression.__primitive__(each.row, operands))
 
 

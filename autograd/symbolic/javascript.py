@@ -1,16 +1,17 @@
 """Rows of the table as JavaScript, so that a page computes what the engine computes.
 
-A row becomes two functions, its forward rule and its partials, taken down from the rules of the table in
-straight lines of operations that JavaScript has. Nothing is written by hand but these operations.
+A row becomes two functions, its forward rule and its partials: straight lines of JavaScript's operations,
+generated from the rules of the table.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+from ..engine.graph import edges
 from ..engine.numerics import GONE, NEAR, by_halves, difference
 from ..engine.primitives import (
     TABLE,
@@ -52,24 +53,24 @@ DIRECT = {
     "take": "take({0}, {1})",
     "atan2": "Math.atan2({0}, {1})", "hypot": "norm([{0}, {1}])", "norm": "norm({0})",
 }  # fmt: skip
-"""By the name of a row, what JavaScript has for it; functions without ``Math`` are in ``arithmetic.js``."""
+"""JavaScript's form of a row; functions without ``Math`` are in ``arithmetic.js``."""
 
 
-# --- rows whose other formulas in simpler rows lose digits -------------------------------------------
+# --- rows whose expansions in simpler rows lose digits -----------------------------------------------
 
 
 def _in_order(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The same order for the same operands, however a row is given them: then they share their code."""
+    """One order for the same operands, so that the partials share their code."""
     return tuple(sorted(values, key=lambda value: value.text if isinstance(value, Symbol) else ""))
 
 
 def _exponential(value: Any, top: Any) -> Any:
-    """exp(v − top), with what the difference lost in rounding put back, as `numerics.exponentials_of`."""
+    """exp(v − top), with the rounding error of the difference put back, as `numerics.exponentials_of`."""
     gap, rest = difference(value, top)
     return where(step(gap - GONE), exp(gap) * (1.0 + rest), 0.0)
 
 
-# What the n partials of a row have in common is made once: made for each it would be n² formulas.
+# The caches make what the n partials of a row share once: n² formulas otherwise.
 
 
 @functools.lru_cache(1)
@@ -82,7 +83,7 @@ def _exponentials(values: tuple[Any, ...]) -> tuple[dict[Any, Any], Any]:
 
 @functools.lru_cache(1)
 def _top_and_rest(values: tuple[Any, ...]) -> tuple[Any, Any]:
-    """The top, and ln Σ exp(vᵢ − top) from all terms but one that is the top, as `numerics.split_top`."""
+    """The top, and ln Σ exp(vᵢ − top) from all terms but one top, as `numerics.split_top`."""
     top = functools.reduce(maximum, values)
     before: Any = 0.0
     terms = []
@@ -113,7 +114,7 @@ def _softmax_share(part: Sequence[Any], rest: Sequence[Any]) -> Any:
 
 
 def _monomial(c: Any, a: Any, n: Any, k: Any) -> Any:
-    """c aⁿ⁻ᵏ with what n − k lost in rounding, and where the power leaves the floats by its root twice."""
+    """c aⁿ⁻ᵏ with the rounding error of n − k; a power beyond the floats as its root twice."""
     exponent, rest = difference(n, k)
     usual = where(a, where(_finite(a), _finite(exponent), 0.0), 0.0)
     signed = power(a, exponent) * where(where(usual, rest, 0.0), power(sign(a), rest), 1.0)
@@ -146,23 +147,23 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
 
 
 def lowered(formula: Any, direct: Container[str]) -> Expression:
-    """The formula in rows whose names are `direct`, by the formulas that other rows have.
+    """The formula in rows named in `direct`; other rows are replaced by their rules.
 
     Raises
     ------
-    ValueError : for a row whose rules do not run on formulas; it says what to give.
+    ValueError : for a row whose rules do not run on formulas.
     """
     with verbatim():
         return _Lowering(direct).lowered(formula)
 
 
 class _Lowering:
-    """Formulas in rows whose names are `direct`: what several of them share is lowered once."""
+    """Formulas in rows named in `direct`; shared parts are lowered once."""
 
     def __init__(self, direct: Container[str]) -> None:
         self._direct = direct
         self._found: dict[int, Expression] = {}  # by the id of a part
-        self._alive: list[Expression] = []  # so that no id comes again
+        self._alive: list[Expression] = []  # keeps these ids taken
 
     def lowered(self, formula: Any) -> Expression:
         root = as_expression(formula)
@@ -178,7 +179,7 @@ class _Lowering:
         for rule in filter(callable, rules):
             try:
                 formula = rule(*operands)
-            except Exception:  # a rule in Python that decides by numbers: comparisons, math, ...
+            except Exception:  # a rule that decides by numbers: comparisons, math, ...
                 continue
             if isinstance(formula, (Expression, float, int)):
                 return self.lowered(formula)
@@ -196,18 +197,16 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
 
     Parameters
     ----------
-    row : a row of the table, also one of the user's.
-    lengths : for each operand ``None`` for a number, or how many numbers the sequence has.
+    row : a row of the table or of the user.
+    lengths : for each operand ``None`` for a number, or the length of a sequence.
 
     Returns
     -------
-    Source code. An operand that is a sequence is an array there, and the result of ``partials`` has one
-    number for each number among the operands, in order.
+    Source code. A sequence is an array; ``partials`` returns one number for each number among the operands.
 
     Raises
     ------
-    NoScriptError : a `ValueError`, if the rules of the row do not run on formulas, as those of a user's row
-        that compares.
+    NoScriptError : a `ValueError`, if the rules of the row do not run on formulas, as one that compares.
 
     Examples
     --------
@@ -236,20 +235,16 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
     }
     """
     names = [f"a{place}" for place in range(len(lengths))]
-    y = Symbol("y")
     operands: list[Any] = [
         Symbol(name) if length is None else tuple(Symbol(f"{name}[{i}]") for i in range(length))
         for name, length in zip(names, lengths)
     ]
-    whole = {
-        tuple(symbol.text for symbol in operand): name
-        for name, operand in zip(names, operands)
-        if isinstance(operand, tuple)
-    }
+    sequences = [(operand, name) for operand, name in zip(operands, names) if isinstance(operand, tuple)]
+    whole = {tuple(symbol.text for symbol in operand): name for operand, name in sequences}
     with verbatim():
         lowering = _Lowering(DIRECT)
         forward = lowering.applied(row, operands)
-        partials = [lowering.lowered(partial) for partial in _each_partial(row, y, operands)]
+        partials = list(map(lowering.lowered, _partials(row, operands)))
     arguments = ", ".join(names)
     return (
         f"{{\n  forward: ({arguments}) => {{\n{_lines([forward], whole, '{}')}  }},\n"
@@ -259,25 +254,20 @@ def row_script(row: Primitive, lengths: Sequence[int | None]) -> str:
     )
 
 
-def _each_partial(row: Primitive, y: Symbol, operands: Sequence[Any]) -> Iterator[Any]:
-    """The partial by each number among the operands: of a sequence, one for each or one for all."""
+def _partials(row: Primitive, operands: Sequence[Any]) -> list[Any]:
+    """The partial by each number among the operands."""
     try:
-        partials = row.partials(y, *operands)
+        return [partial for _, partial in edges(operands, row.partials(Symbol("y"), *operands))]
     except TypeError as error:
         raise NoScriptError(
             f"the partials of the primitive {row.name!r} have no form for a page: {error}. Write them in "
             "arithmetic and primitives, with where(...) in the place of an if"
         ) from None
-    for operand, partial in zip(operands, partials):  # which may have one for an argument left out
-        if isinstance(operand, tuple):
-            yield from partial if isinstance(partial, (list, tuple)) else [partial] * len(operand)
-        else:
-            yield partial
 
 
 def _lines(results: Sequence[Expression], whole: dict[tuple[str, ...], str], form: str) -> str:
-    """One line for each operation, none twice, and the return of the results."""
-    names: dict[str, str] = {}  # by its code, each operation's result
+    """One line for each distinct operation, and the return of the results."""
+    names: dict[str, str] = {}  # the result of each operation by its code
     root = Apply(TABLE["sum"], (tuple(results),))
 
     def apply(each: Apply, operands: list[Any]) -> Any:
@@ -289,7 +279,7 @@ def _lines(results: Sequence[Expression], whole: dict[tuple[str, ...], str], for
         ]
         return names.setdefault(DIRECT[each.row.name].format(*texts), f"t{len(names)}")
 
-    returned: Any = root.fold(_leaf, apply)  # the root has the texts of all
+    returned: Any = root.fold(_leaf, apply)
     text = "".join(f"    const {name} = {code};\n" for code, name in names.items())
     return f"{text}    return {form.format(', '.join(returned))};\n"
 

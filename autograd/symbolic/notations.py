@@ -1,4 +1,4 @@
-"""How a formula is written: as text, LaTeX, Python, or in the cells of a spreadsheet."""
+"""Notations of formulas: text, LaTeX, Python, and the cells of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -23,16 +23,15 @@ from .expressions import (
     as_expression,
     chosen,
     faithful,
+    verbatim,
 )
 
 __all__ = ["LATEX", "PYTHON", "SHEET", "TEXT", "Notation", "in_cells", "latex_name", "latex_text"]
 
-_ATOM = 9.0  # binds tighter than any operator
-_ANY = 0.0  # between brackets or commas an operand may bind as loosely as it likes
-_RELATION, _SUM, _NEGATIVE, _PRODUCT, _FRACTION, _POWER = 0.5, 1.0, 1.5, 2.0, 3.0, 4.0
+# Precedences; _ANY is enough between brackets or commas.
+_ANY, _RELATION, _SUM, _NEGATIVE, _PRODUCT, _FRACTION, _POWER, _ATOM = 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 9.0
 
-# For each operator how it is written, how tightly an operand must bind to need no parentheses, and
-# how tightly the whole binds.
+# For each operator its template, the precedence that each operand needs without parentheses, and its own.
 Operators = Mapping[str, tuple[str, tuple[float, ...], float]]
 Signs = tuple[tuple[str, float], ...]
 
@@ -46,8 +45,8 @@ _IN_LINE: Operators = {
     "power": ("{}^{}", (_ATOM, _ATOM), _POWER),
 }
 
-# A computer adds and multiplies from the left: a * (b / c) and a + (b - c) round, and overflow, differently
-# without their parentheses.
+# A computer adds and multiplies from the left: without parentheses a * (b / c) and a + (b - c) would round,
+# and overflow, differently.
 _COMPUTED: Operators = {
     **_IN_LINE,
     "add": ("{} + {}", (_SUM, _PRODUCT), _SUM),
@@ -55,6 +54,11 @@ _COMPUTED: Operators = {
     "sub": ("{} - {}", (_SUM, _PRODUCT), _SUM),
     "neg": ("-{}", (_PRODUCT,), _NEGATIVE),
 }
+
+
+def _precedences(*groups: tuple[Sequence[str], float]) -> Signs:
+    return tuple((sign, binding) for signs, binding in groups for sign in signs)
+
 
 _div, _mul = TABLE["div"], TABLE["mul"]
 
@@ -65,14 +69,14 @@ class Notation:
 
     Attributes
     ----------
-    symbol, number : how a `Symbol` and a number are written.
-    operators : how the `OPERATORS` are.
-    call : how another row is: a name before its operands, or a template with ``{0}``.
-    signs : the signs of that notation as templates and numbers have them, and how tightly each binds.
-    value : how a number is written that is the value of something, rather than part of a formula.
-    parentheses : what is put around an operand that binds less tightly.
-    separator, sequence : what is put between the operands of a call, and around a sequence of them.
-    beside : whether a name before a parenthesis needs no sign of multiplication: a (1 − a).
+    symbol, number : write a `Symbol` and a number.
+    operators : the `OPERATORS`.
+    call : the form of another row: a name before its operands, or a template with ``{0}``.
+    signs : the precedence of each sign in templates and numbers.
+    value : writes a number that is a result, not part of a formula.
+    parentheses : the template around an operand of lower precedence.
+    separator, sequence : between the operands of a call, and the template around a sequence of them.
+    beside : whether a name stands before a parenthesis without a sign: a (1 − a).
     """
 
     symbol: Callable[[Symbol], str]
@@ -97,7 +101,7 @@ class Notation:
             text = self.symbol(leaf)  # a number, where a formula is written with its numbers
             if not re.match(r"[-−\\]?\d|[-−]|\\t?frac", text):
                 return _Written(text, _ATOM)
-        return _Written(text, _binding(text, self.signs))
+        return _Written(text, _needed(text, self.signs)[1])
 
     def _application(self, each: Apply, operands: list[Any]) -> _Written:
         if each.row.name not in self.operators:
@@ -115,39 +119,36 @@ class Notation:
 
     def _called(self, name: str, row: Primitive, operands: list[Any]) -> _Written:
         """The operands in parentheses after a name."""
-        texts = [
-            self.sequence.format(self.separator.join(one.text for one in each))
-            if isinstance(each, tuple)
-            else each.text
-            for each in operands
-        ]
-        text = name + self.parentheses.format(self.separator.join(texts))
-        return _Written(text, _binding(name, self.signs))
+
+        def listed(each: Any) -> str:
+            joined = self.separator.join(map(listed, each)) if isinstance(each, tuple) else each.text
+            return self.sequence.format(joined) if isinstance(each, tuple) else joined
+
+        text = name + self.parentheses.format(self.separator.join(map(listed, operands)))
+        return _Written(text, _needed(name, self.signs)[1])
 
     def _filled(self, template: str, row: Primitive, operands: list[Any]) -> _Written:
-        """The operands in the places that a template has for them."""
+        """The operands in their places in a template."""
         text, named = "", list[_Written]()
         for literal, field, _, _ in Formatter().parse(template):
             text += literal
             if field is not None:
                 number, _, element = field.partition("[")
-                operand = operands[int(number)]
-                if element:
-                    operand = operand[int(element[:-1])]
+                operand = operands[int(number)][int(element[:-1])] if element else operands[int(number)]
                 elements = operand if isinstance(operand, tuple) else [operand]
                 text += ",".join(_PLACE * len(elements))
                 named += elements
         needed, binding = _needed(text, self.signs)
         written = [*map(self._enclosed, named, needed), ""]
         text = "".join(itertools.chain(*zip(text.split(_PLACE), written)))
-        if template.startswith("|") and "||" in text:  # no telling where ||a| − |b|| begins and ends
+        if template.startswith("|") and "||" in text:  # ||a| − |b|| is ambiguous
             return _Written(row.name + self.parentheses.format(operands[0].text), _ATOM)
         return _Written(text, binding)
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A formula as text, and how tightly that binds."""
+    """A formula as text, and its precedence."""
 
     text: str
     binding: float
@@ -159,9 +160,9 @@ def _ends_in_name(formula: Expression) -> bool:
     return isinstance(formula, Symbol)
 
 
-# --- what a template binds, and what in it must bind -----------------------------------------------
+# --- precedence in templates -----------------------------------------------------------------------
 
-_PLACE = "\ue000"  # where an operand is to be written in
+_PLACE = "\ue000"  # the place of an operand
 
 _TOKEN = re.compile(
     rf"""(?P<open>\\left(?:\\[a-zA-Z]+|\\?.)|[(\[{{⌊⌈])|(?P<close>\\right(?:\\[a-zA-Z]+|\\?.)|[)\]}}⌋⌉])|(?P<bar>\|)|(?P<comma>[,;])|(?P<space>[\s'′]+)
@@ -172,13 +173,13 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
-    """How tightly each operand in a template must bind to need no parentheses, and how tightly all does.
+    """The precedence that each operand of a template needs without parentheses, and that of the whole.
 
-    What cannot be told is taken for the loosest: better a parenthesis too many.
+    Unknown signs bind loosest: better a parenthesis too many.
     """
     bindings = dict(signs)
-    found = [(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(template)]
-    tokens = [(kind, text) for kind, text in found if kind != "space"]
+    matches = _TOKEN.finditer(template)
+    tokens = [(match.lastgroup or "", match[0]) for match in matches if match.lastgroup != "space"]
     depth, bars, whole, before = 0, 0, _ATOM, "start"
     kinds, needed = [], []
     for kind, text in tokens:
@@ -211,18 +212,12 @@ def _needed(template: str, signs: Signs) -> tuple[tuple[float, ...], float]:
     return tuple(needed), whole
 
 
-def _binding(text: str, signs: Signs) -> float:
-    """How tightly a number, or the name of a function, binds as it is written."""
-    return _needed(text, signs)[1]
-
-
 # --- the four notations ----------------------------------------------------------------------------
 
 
 def _plain_number(data: float) -> str:
-    """All digits that are needed to read the same number again, as few as there can be."""
-    text = repr(data)
-    return text[:-2] if text.endswith(".0") else text
+    """The fewest digits that read as the same number."""
+    return repr(data).removesuffix(".0")
 
 
 def _text_call(row: Primitive) -> str:
@@ -261,17 +256,17 @@ _GREEK = frozenset(
 
 
 def latex_text(text: str) -> str:
-    """Plain words for LaTeX's text mode: what it or HTML would take for a command is left out."""
+    """Plain words for LaTeX's text mode, without the letters of commands and tags."""
     return re.sub(r"[\\{}$&#^_%~<\[\]]", "", _printable(text))
 
 
 def _printable(text: str) -> str:
-    """The text in one line, with spaces for all that has no form of its own."""
+    """The text in one line, with spaces for unprintable letters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def latex_name(text: str) -> str:
-    r"""A label as a mathematical name: what follows the first underscore, or a number, is an index.
+    r"""A label as a mathematical name, whose index follows the first underscore or is a number.
 
     Examples
     --------
@@ -296,45 +291,36 @@ def latex_name(text: str) -> str:
 
 
 def _text_number(data: float) -> str:
-    text = _plain_number(data)
-    return "−" + text[1:] if text.startswith("-") else text
+    return _plain_number(data).replace("-", "−", data < 0.0)
 
 
-SPOKEN_NUMBERS = {
-    math.pi: "π",
-    math.sqrt(2.0): "√(2)",
-    math.log(2.0): "ln(2)",
-    math.log(10.0): "ln(10)",
-    math.sqrt(2.0 * math.pi): "√(2 · π)",
-    math.sqrt(2.0 / math.pi): "√(2 / π)",
-    0.5 * math.sqrt(2.0 / math.pi): "1 / √(2 · π)",
-    2.0 / math.sqrt(math.pi): "2 / √(π)",
-}
-"""Numbers that are written as what they come from."""
-
-_LATEX_NUMBERS = {
-    0.5: r"\tfrac{1}{2}",
-    math.pi: r"\pi",
-    math.sqrt(2.0): r"\sqrt{2}",
-    math.log(2.0): r"\ln\left(2\right)",
-    math.log(10.0): r"\ln\left(10\right)",
-    math.sqrt(2.0 * math.pi): r"\sqrt{2 \cdot \pi}",
-    math.sqrt(2.0 / math.pi): r"\sqrt{\frac{2}{\pi}}",
-    0.5 * math.sqrt(2.0 / math.pi): r"\frac{1}{\sqrt{2 \cdot \pi}}",
-    2.0 / math.sqrt(math.pi): r"\frac{2}{\sqrt{\pi}}",
-}
+with verbatim():
+    _log, _sqrt, _one, _two, _pi = TABLE["log"], TABLE["sqrt"], Number(1.0), Number(2.0), Symbol("π", r"\pi")
+    _ORIGINS: dict[float, Any] = {
+        math.pi: _pi,
+        math.sqrt(2.0): _sqrt(_two),
+        math.log(2.0): _log(_two),
+        math.log(10.0): _log(Number(10.0)),
+        math.sqrt(2.0 * math.pi): _sqrt(_two * _pi),
+        math.sqrt(2.0 / math.pi): _sqrt(_two / _pi),
+        0.5 * math.sqrt(2.0 / math.pi): _one / _sqrt(_two * _pi),
+        2.0 / math.sqrt(math.pi): _two / _sqrt(_pi),
+    }
 
 TEXT = Notation(
     lambda symbol: symbol.text,
     lambda data: SPOKEN_NUMBERS.get(data) or _text_number(data),
     _IN_LINE,
     _text_call,
-    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-−", _SUM).items())
-    + (*dict.fromkeys("·×*/÷", _PRODUCT).items(), *dict.fromkeys("^²³", _POWER).items()),
+    _precedences(("<>=", _RELATION), ("+-−", _SUM), ("·×*/÷", _PRODUCT), ("^²³", _POWER)),
     _text_number,
     beside=True,
 )
 """Readable text: (a_o1 − t1) · a_o1 (1 − a_o1) · a_h1."""
+
+SPOKEN_NUMBERS: dict[float, str] = {}
+SPOKEN_NUMBERS.update({number: TEXT.write(origin) for number, origin in _ORIGINS.items()})
+"""Numbers that text writes as what they come from."""
 
 PYTHON = Notation(
     lambda symbol: symbol.text,
@@ -362,9 +348,13 @@ LATEX = Notation(
         "power": ("{}^{{{}}}", (_ATOM, _ANY), _POWER),
     },
     _latex_call,
-    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-", _SUM).items())
-    + (*dict.fromkeys((r"\cdot", r"\times", "/", "*"), _PRODUCT).items(), ("^", _POWER))
-    + (*dict.fromkeys((r"\frac", r"\tfrac", r"\dfrac"), _FRACTION).items(),),
+    _precedences(
+        ("<>=", _RELATION),
+        ("+-", _SUM),
+        ((r"\cdot", r"\times", "/", "*"), _PRODUCT),
+        ((r"\frac", r"\tfrac", r"\dfrac"), _FRACTION),
+        ("^", _POWER),
+    ),
     _latex_number,
     r"\left({}\right)",
     sequence=r"\left[{}\right]",
@@ -372,9 +362,12 @@ LATEX = Notation(
 )
 """LaTeX, for mathematics mode."""
 
+_LATEX_NUMBERS: dict[float, str] = {0.5: r"\tfrac{1}{2}"}
+_LATEX_NUMBERS.update({number: LATEX.write(origin) for number, origin in _ORIGINS.items()})
+
 
 def in_cells(formula: Expression) -> Expression:
-    """The formula in rows that a spreadsheet has (see `Primitive.sheet`), for `SHEET` to write.
+    """The formula in rows with a spreadsheet formula (see `Primitive.sheet`), for `SHEET`.
 
     Raises
     ------
@@ -397,11 +390,11 @@ def _in_cells(row: Primitive, operands: list[Any]) -> Expression:
             'give its row one, such as primitive(..., sheet="EXP({0})")'
         )
     with faithful():
-        return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows: as deep as they go
+        return in_cells(as_expression(rule(*operands)))  # rules are in simpler rows
 
 
 def _quotient_in_cells(numerator: Expression, denominator: Expression) -> Expression:
-    """a/b² as a/b/b, for b² may leave the floats where the quotient does not."""
+    """a/b² as a/b/b: b² may overflow where the quotient does not."""
     if isinstance(denominator, Apply) and denominator.row is _mul:
         left, right = denominator.operands
         if left is right:
@@ -410,7 +403,7 @@ def _quotient_in_cells(numerator: Expression, denominator: Expression) -> Expres
 
 
 def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> Expression:
-    """A power that is 0 where it underflows: 1e-200^2 is an error in LibreOffice, 1e-200 * 1e-200 is 0."""
+    """A power that underflows to 0: 1e-200^2 is an error in LibreOffice, 1e-200 * 1e-200 is 0."""
     raised, size = Apply(row, (base, exponent)), TABLE["abs"](base)
     greater, least = TABLE["greater"], sys.float_info.min
     if not isinstance(exponent, Number):
@@ -431,30 +424,21 @@ def _raised_in_cells(row: Primitive, base: Expression, exponent: Expression) -> 
 
 def _sheet_number(data: float) -> str:
     if not math.isfinite(data):
-        return "1/0"  # an error value, as the engine's inf and nan are to be
+        return "1/0"  # an error, for the engine's inf and nan
     if 0.0 < abs(data) < sys.float_info.min:  # no spreadsheet reads a subnormal number
         return f"{_sheet_number(data * 2.0**100)}*{_sheet_number(2.0**-100)}"
     return _plain_number(data).replace("e", "E")
-
-
-def _sheet_call(row: Primitive) -> str:
-    assert isinstance(row.sheet, str)
-    return row.sheet
 
 
 SHEET = Notation(
     lambda symbol: symbol.cell,
     _sheet_number,
     {
-        **{
-            name: (template.replace(" ", ""), least, binding)
-            for name, (template, least, binding) in _COMPUTED.items()
-        },
-        "neg": ("-{}", (_ATOM,), _NEGATIVE),  # a spreadsheet takes -A1^2 for (-A1)^2
+        **{name: (form.replace(" ", ""), least, own) for name, (form, least, own) in _COMPUTED.items()},
+        "neg": ("-{}", (_ATOM,), _NEGATIVE),  # a spreadsheet reads -A1^2 as (-A1)^2
     },
-    _sheet_call,
-    (*dict.fromkeys("<>=", _RELATION).items(), *dict.fromkeys("+-", _SUM).items())
-    + (*dict.fromkeys("*/", _PRODUCT).items(), ("^", _POWER)),
+    lambda row: str(row.sheet),
+    _precedences(("<>=", _RELATION), ("+-", _SUM), ("*/", _PRODUCT), ("^", _POWER)),
     separator=",",
 )
 """Spreadsheet formulas, where a symbol is the reference of its cell."""

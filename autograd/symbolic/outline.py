@@ -1,8 +1,8 @@
-"""The graph with a name for each node that there is to speak of, and formulas between them.
+"""The graph as named nodes and formulas between them.
 
-The rules of the table run on symbols here (see `expressions`), so what is written is what the engine
-computed. Names are the user's labels. An unlabelled piece of arithmetic that only one labelled node
-reads is inlined in that node's formula, as one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
+The rules of the table run on symbols (see `expressions`), so the formulas are what the engine computed.
+Names are the user's labels. Unlabelled arithmetic that one labelled node reads is inlined in its formula, as
+one writes it by hand: E1 = ½ (t1 − a_o1)² is one step.
 """
 
 from __future__ import annotations
@@ -25,28 +25,27 @@ from .notations import LATEX, TEXT, in_cells
 
 __all__ = ["Outline", "Step", "derivative"]
 
-_INLINE = 12  # names in a formula, beyond which its parts get lines of their own
+_INLINE = 12  # the most names in a formula whose parts have no lines of their own
 _LONGEST_NAME = 200  # letters
-_CLOSED = 60  # names in a closed form, beyond which it refers to derivatives nearer the output
-_CLOSE = 1e-13  # how well a formula must reproduce the number that the engine computed
+_CLOSED = 60  # the most names in a closed form without derivatives nearer the output
+_CLOSE = 1e-13  # the relative error at which a formula reproduces the engine's number
 
 
 @dataclass(eq=False)
 class Step:
-    """A named node between the one that is differentiated by and the output.
+    """A named node on the way from the differentiated node to the output.
 
     Attributes
     ----------
     node : the `Value`.
     name : its symbol.
-    formula : how it was computed from other named nodes; None for a leaf.
-    terms : what its derivative is the sum of: a step that reads this one, and that step's partial
-        derivative by this one, as a formula and as a number.
+    formula : its value in other named nodes; None for a leaf.
+    terms : the sum that its derivative is: each step that reads it, with that step's partial derivative by
+        it as a formula and as a number.
     adjoint : the derivative of the output by this node, a number.
-    derivative : the symbol of that, such as ∂E/∂a_h1.
-    closed : that derivative as a formula in the names of nodes; where this grows long, in derivatives of
-        nodes nearer the output too.
-    paths : how many paths lead from the node to the output.
+    derivative : the symbol of the adjoint, such as ∂E/∂a_h1.
+    closed : the adjoint as a formula in names of nodes; a long one has derivatives nearer the output too.
+    paths : the number of paths from the node to the output.
     turn : its index in the forward pass.
     """
 
@@ -62,18 +61,21 @@ class Step:
 
 
 class Outline:
-    """The graph with a name for each node that there is to speak of, and formulas between them.
+    """The graph as named nodes and formulas between them.
+
+    Parameters
+    ----------
+    output, wrt : the output, and the nodes to differentiate by.
+    branches : whether formulas hold for both branches of a `where`, not only for the recorded one.
+    inline : whether unlabelled arithmetic is inlined in the formula of its reader; else it has a name too.
+    computed : whether forward formulas keep the order of the engine's operations, for a computer.
+    reserved : names that no node may have.
 
     Attributes
     ----------
-    branches : whether formulas hold for both branches of a `where`, and not just for the one recorded.
-    inline : whether unlabelled arithmetic is inlined in the formula of its reader; else it has a name too.
-    reserved : names that no node may have.
-    computed : whether forward formulas keep the order of the engine's operations, for a computer to follow.
     order : all nodes of the graph, each after its parents.
-    names : the symbol of each node that has one of its own. An unlabelled node that is another one
-        unchanged, such as 0 + h, has none.
-    expressions : what each node is in a formula: a symbol, its number, or its formula.
+    names : the symbols of named nodes. An unlabelled node that equals another, such as 0 + h, has none.
+    expressions : each node in a formula: a symbol, its number, or its formula.
     formulas : the formula of each named node that was computed.
     values : the number of each symbol.
     opaque : the rows whose partials are no formula; their numbers are written instead.
@@ -105,28 +107,26 @@ class Outline:
         return TEXT.write(self.expressions[node])
 
     def _reads(self, node: Value) -> Sequence[Value]:
-        """The parents that the node's number comes from; a `where` reads the branch that it took."""
+        """The parents that determine the node's number; a `where` reads the branch that it took."""
         row = node.primitive
         if row is None or row.select is None or self._branches:
             return node.parents
         return (node.parents[row.select(*map(numbers_of, node.operands))],)
 
     def _times(self, adjoint: float, partial: float) -> float:
-        """Their product; 0 behind a branch that is not taken, whatever the partial there."""
+        """Their product; 0 behind a branch not taken, whatever the partial there."""
         return adjoint * partial if adjoint or not self._branches else 0.0
 
     def _find_parts(self) -> set[Value]:
-        """The nodes that may be inlined in the formula of the only node that reads them."""
+        """The nodes that may be inlined in the formula of their only reader."""
         readers: dict[Value, list[Value]] = {node: [] for node in self.order}
         for node in self.order:
             for parent in node.parents:
                 readers[parent].append(node)
         parts: set[Value] = set()
         for node in reversed(self.order):
-            if node.label or node.op not in OPERATORS or node in (self.output, *self.wrt):
-                continue
-            (reader, *others) = readers[node]
-            if not others and (reader.label or reader in parts):
+            inner = node.op in OPERATORS and not node.label and node not in (self.output, *self.wrt)
+            if inner and len(readers[node]) == 1 and (readers[node][0].label or readers[node][0] in parts):
                 parts.add(node)
         return parts
 
@@ -139,7 +139,7 @@ class Outline:
         numbers: dict[str, Iterator[int]] = {name: itertools.count(2) for name in reserved}
 
         def free_name(label: str) -> str:
-            """The label, of its second node with a number; without one v1, v2 and so on."""
+            """The label, with a number from its second node on; without a label v1, v2 and so on."""
             if label and label not in numbers:
                 numbers[label] = itertools.count(2)
                 return label
@@ -168,22 +168,18 @@ class Outline:
             return Expression.__primitive__(node.primitive, self._arguments(node))
 
     def _arguments(self, node: Value) -> list[Any]:
-        return [
-            [self.expressions[element] for element in operand]
-            if type(operand) is tuple
-            else self.expressions[operand]
-            for operand in node.operands
-        ]
+        known = self.expressions
+        return [[known[each] for each in one] if type(one) is tuple else known[one] for one in node.operands]
 
     def steps(self) -> list[Step]:
-        """The named nodes on the way, the output first, each with what its derivative is the sum of."""
+        """The named nodes on the way, the output first, each with its derivative."""
         top = self.names[self.output]
         if self.output not in self._depending:
             return []
         partials: dict[Value, dict[Value, tuple[Expression, float]]] = {}
         order: list[Value] = []
         stack: list[Any] = [self.output]
-        while stack:  # postorder, the last operands first; reversed, the first come first
+        while stack:  # postorder with the last operands first, to be reversed
             node = stack.pop()
             if node is None:
                 order.append(stack.pop())
@@ -215,18 +211,18 @@ class Outline:
         return list(steps.values())
 
     def _overflows(self, step: Step) -> bool:
-        """Whether the closed form leaves the floats where the sweep, which multiplies in turn, does not."""
+        """Whether the closed form leaves the floats, and the sweep, which multiplies in turn, does not."""
         number = step.closed.evaluate(self.values, strict=True)
         return math.isfinite(step.adjoint) and not (math.isfinite(number) and (number or not step.adjoint))
 
     def _closed(self, step: Step) -> Expression:
-        """How the derivative by that node is written in those by nodes further from the output."""
+        """The derivative by a node, as derivatives further from the output refer to it."""
         if step.closed.size <= _CLOSED:
             return step.closed
         return _behind(step.derivative) if _only_in_branches(step.closed) else step.derivative
 
     def _from_nearer(self, step: Step) -> Expression:
-        """Its derivative as the sweep computes it, from the derivatives of those that read it."""
+        """Its derivative as the sweep computes it, from the derivatives by its readers."""
         closed: Expression = Number(0.0)
         for reader, formula, _ in step.terms:
             outer = reader.derivative if reader.node is not self.output else Number(1.0)
@@ -234,7 +230,7 @@ class Outline:
         return closed
 
     def _partials(self, node: Value) -> dict[Value, tuple[Expression, float]]:
-        """The derivatives of a named node by the named nodes in its formula, where a change can come from."""
+        """The derivatives of a named node by the named nodes in its formula that depend on `wrt`."""
         found: dict[Value, tuple[Expression, float]] = {}
         pending: list[tuple[Value, Expression, float]] = [(node, Number(1.0), 1.0)]
         while pending:
@@ -242,15 +238,18 @@ class Outline:
             if self._depending.isdisjoint(self._reads(reader)):
                 continue
             for parent, formula, partial in self.edges(reader):
-                if parent in self.names and parent in self._depending:
+                if parent not in self._depending:
+                    continue
+                formula, partial = outer * formula, self._times(number, partial)
+                if parent in self.names:
                     before, sum_before = found.get(parent, (Number(0.0), 0.0))
-                    found[parent] = before + outer * formula, sum_before + self._times(number, partial)
-                elif parent in self._depending:
-                    pending.append((parent, outer * formula, self._times(number, partial)))
+                    found[parent] = before + formula, sum_before + partial
+                else:
+                    pending.append((parent, formula, partial))
         return found
 
     def edges(self, node: Value) -> list[tuple[Value, Expression, float]]:
-        """Each parent that a computed node reads, with the partial by it as a formula and as a number."""
+        """Each parent that a computed node reads, with the partial as a formula and as a number."""
         row, operands = node.primitive, node.operands
         assert row is not None, "a leaf has no parents"
         if row.select is not None and not self._branches:
@@ -269,24 +268,24 @@ class Outline:
                 with mode():
                     formulas = [as_expression(formula) for _, formula in edges(operands, rule(y, *args))]
                 fits = all(map(self._fits, formulas, numbers))
-            except (ArithmeticError, TypeError, ValueError):  # a user's rule that is not plain arithmetic
+            except (ArithmeticError, TypeError, ValueError):  # a user's rule, not plain arithmetic
                 continue
             if fits:
                 break
         else:
-            if not (formulas and self._branches):  # where other numbers will be filled in
+            if not (formulas and self._branches):  # with branches, other numbers are filled in
                 self.opaque[row.name] = None
                 formulas = list(map(Number, numbers))
         return list(zip(node.parents, formulas, numbers))
 
     def _fits(self, formula: Expression, number: float) -> bool:
-        """Whether the formula gives the number: 1 − a does not where a is nearly 1, nor what overflows."""
+        """Whether the formula gives the number; 1 − a does not for a near 1, nor what overflows."""
         found = formula.evaluate(self.values, strict=True)
         return math.isclose(found, number, rel_tol=_CLOSE) or not math.isfinite(number)
 
 
 def _behind(derivative: Expression) -> Expression:
-    """A derivative that is 0 where no branch that leads to it is taken: nothing is multiplied by it there."""
+    """A derivative that is 0 if no branch to it is taken: then nothing is multiplied by it."""
     return Apply(TABLE["where"], (derivative, derivative, Number(0.0)))
 
 
@@ -304,7 +303,7 @@ def _only_in_branches(formula: Expression) -> bool:
 
 @functools.cache
 def _holds_far_out(row: Primitive) -> bool:
-    """Whether the textbook's partials are numbers where the row's own are, whatever a person types in."""
+    """Whether the textbook's partials are finite wherever the row's own are, at extreme numbers too."""
     if row.textbook is None:
         return False
     y, *names = [Symbol("") for _ in range(len(row.domain) + 1)]
@@ -318,7 +317,7 @@ def _holds_far_out(row: Primitive) -> bool:
             written = edges(args, row.textbook(y, *args))
             found = [in_cells(as_expression(each)).evaluate(values, strict=True) for _, each in written]
             own = [partial for _, partial in edges(args, row.partials_at(values[y], *data))]
-        except (ArithmeticError, TypeError, ValueError):  # a user's row, which does not compute there
+        except (ArithmeticError, TypeError, ValueError):  # a user's row that does not compute there
             return False
         lost = any(math.isfinite(number) and not math.isfinite(each) for each, number in zip(found, own))
         if lost and math.isfinite(values[y]):
@@ -327,9 +326,7 @@ def _holds_far_out(row: Primitive) -> bool:
 
 
 def derivative(top: Symbol, bottom: Symbol, direct: bool = False) -> Symbol:
-    """The symbol ∂top/∂bottom; `direct` where it holds all else fixed though there are other paths."""
-    text, latex = (
-        f"∂{top.text}/∂{bottom.text}",
-        rf"\frac{{\partial {LATEX.symbol(top)}}}{{\partial {LATEX.symbol(bottom)}}}",
-    )
+    """The symbol ∂top/∂bottom; `direct` if it holds all else fixed though there are other paths."""
+    text = f"∂{top.text}/∂{bottom.text}"
+    latex = rf"\frac{{\partial {LATEX.symbol(top)}}}{{\partial {LATEX.symbol(bottom)}}}"
     return Symbol(f"{text}|direct", rf"\left.{latex}\right|_{{direct}}") if direct else Symbol(text, latex)

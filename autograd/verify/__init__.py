@@ -1,4 +1,4 @@
-"""Derivatives judged by nothing but the values of a function.
+"""Derivatives judged by the values of a function alone.
 
 - `finite_differences`: derivatives from values alone, with an estimate of their error.
 - `gradcheck`: the derivatives of reverse and forward mode compared with them.

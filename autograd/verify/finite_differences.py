@@ -1,11 +1,11 @@
-"""Derivatives of a function of one number from nothing but its values, with an estimate of their error.
+"""Derivatives of a function of one number from its values alone, with an estimate of their error.
 
-A difference quotient has two errors. One falls with the step h, as h² if the quotient is central; the
-other, the rounding of the function's values divided by h, grows. No one step suits both exp(−x) at 20
-and x² at 3e7. So quotients are taken at many steps, from a quarter of the number down to a few units
-in its last place, and extrapolated to h = 0 (Richardson). That extrapolation counts which has the
-smallest error estimate (Ridders) among those which all smaller steps agree with, each within its own
-error: or a step that is a multiple of a period, or leaps over a kink, would look as if it converged.
+A difference quotient has two errors. One falls with the step h, as h² if the quotient is central; the other,
+the rounding error of the values divided by h, grows. No single step suits both exp(−x) at 20 and x² at 3e7.
+So quotients are taken at many steps, from a quarter of the number down to a few units in its last place, and
+extrapolated to h = 0 (Richardson). The extrapolation with the smallest error estimate wins (Ridders), among
+those that agree with all smaller steps, each within its own error: otherwise a step that is a multiple of a
+period, or leaps over a kink, would seem to converge.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import NamedTuple
 __all__ = ["Derivative", "FiniteDifferences", "finite_differences"]
 
 SAFETY = 4.0  # a right derivative may be off by this many estimated errors
-RATIO = 0.13  # each step is this part of the one before; with a power of 2 all quotients would round alike
+RATIO = 0.13  # of a step to the one before; with a power of 2 all quotients would round alike
 ORDERS = 6  # the order of the extrapolation
-FARTHEST = 1e6  # a step this many times as large is too large to extrapolate from
+FARTHEST = 1e6  # extrapolations start at most at a step this many times as large
 CLEAR = 8.0  # a slope of this many rounding errors is not 0
-UNCLEAR = 1e-3  # with noise of this part of their size, values say nothing
+UNCLEAR = 1e-3  # values with noise above this share of their size say nothing
 SETTLING = 0.6  # quotients settle if each change is at most this part of the change before
-LAST = 4  # this many quotients, of the smallest steps, tell whether there is a limit
+LAST = 4  # quotients of the smallest steps, which decide whether there is a limit
 
 
 class Quotient(NamedTuple):
-    """A slope between two points that are `span` apart, with a bound on its rounding error."""
+    """A slope between two points at a distance `span`, with a bound on its rounding error."""
 
     span: float
     slope: float
@@ -45,25 +45,25 @@ class Derivative:
     least: float = math.inf
 
     def agrees(self, derivative: float) -> bool:
-        """Whether the derivative may well be this one."""
+        """Whether the derivative may be this one."""
         if math.isinf(self.value):
             return math.copysign(derivative, self.value) == derivative and abs(derivative) >= self.least
         return abs(derivative - self.value) <= SAFETY * self.error
 
     @property
     def low(self) -> float:
-        """The least it may be."""
+        """The smallest possible value."""
         return self.value if math.isinf(self.value) else self.value - SAFETY * self.error
 
     @property
     def high(self) -> float:
-        """The most it may be."""
+        """The largest possible value."""
         return self.value if math.isinf(self.value) else self.value + SAFETY * self.error
 
 
 @dataclass(frozen=True)
 class FiniteDifferences:
-    """What the values around a point say: ``None`` where they do not settle on anything.
+    """The evidence of the values around a point: ``None`` where they do not settle.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class FiniteDifferences:
     below, above : the one-sided derivatives.
     edge : whether the function is defined on one side only.
     leaps : whether it is not continuous.
-    steepness : the size of the largest slope from the point to any other that was looked at.
+    steepness : the largest |slope| from the point to any other point tried.
     """
 
     central: Derivative | None = None
@@ -91,14 +91,14 @@ class FiniteDifferences:
 
     @property
     def derivative(self) -> Derivative | None:
-        """The best estimate: the central one, or that of the only side there is."""
+        """The best estimate: the central one, or at an edge the one-sided one."""
         return self.central or ((self.below or self.above) if self.edge else None)
 
 
 def finite_differences(
     f: Callable[[float], Sequence[float]], x: float, noise: Sequence[float]
 ) -> list[FiniteDifferences]:
-    """The derivatives at x of a function with several outputs; `noise` is how far each is off at x."""
+    """The derivatives at x of a function with several outputs; `noise` is the error of each at x."""
     steps = [h for h in _steps(x) if abs(x) + h < math.inf]
     points = [(h, x - h, x + h, f(x - h), f(x + h)) for h in steps]
     return [
@@ -140,7 +140,7 @@ def _from_points(
         if math.isfinite(fa):
             below.append(quotient(a, fa, x, fx))
         if math.isfinite(fa) and math.isfinite(fb):
-            # Where x ± h are rounded, x is not quite in the middle, which shows in the curvature.
+            # Where x ± h are rounded, x is not quite in the middle: the curvature adds an error.
             shift = abs((b - x) - (x - a)) / 2 + (math.ulp(h) if h > abs(x) else 0.0)
             central.append(quotient(a, fa, b, fb, ((fb - fx) / h - (fx - fa) / h) * (shift / h)))
     sides = [abs(each.slope) for each in below + above if CLEAR * each.rounding < abs(each.slope) < math.inf]
@@ -155,7 +155,7 @@ def _from_points(
 
 
 def _limit(quotients: Sequence[Quotient], power: int) -> Derivative | None:
-    """What the quotients tend to as the span → 0, where their error is a series in the span to that power."""
+    """The limit of quotients whose error is a series in the span to that power, as the span → 0."""
     if not all(math.isfinite(each.slope) for each in quotients[-LAST:]):
         return None
     quotients = [each for each in quotients if math.isfinite(each.slope)]
@@ -170,7 +170,7 @@ def _limit(quotients: Sequence[Quotient], power: int) -> Derivative | None:
             return _growth(quotients)
     table = _extrapolations(quotients, power)
     best: Derivative | None = None
-    low, high = -math.inf, math.inf  # what the smaller steps leave open
+    low, high = -math.inf, math.inf  # the range that the smaller steps allow
     for k in range(last - 1, 0, -1):
         for j, (value, rounding) in enumerate(table[k][: len(table[k + 1])]):
             neighbours = table[k + 1][j], table[k - 1][max(j - 1, 0)], table[k][max(j - 1, 0)]
@@ -183,7 +183,7 @@ def _limit(quotients: Sequence[Quotient], power: int) -> Derivative | None:
 
 
 def _extrapolations(quotients: Sequence[Quotient], power: int) -> list[list[tuple[float, float]]]:
-    """Neville's table: by step and order the extrapolation to 0 and its rounding error."""
+    """Neville's table: the extrapolation to 0 and its rounding error, by step and order."""
     table: list[list[tuple[float, float]]] = []
     for k, (span, slope, rounding) in enumerate(quotients):
         row = [(slope, rounding)]
@@ -199,7 +199,7 @@ def _extrapolations(quotients: Sequence[Quotient], power: int) -> list[list[tupl
 
 
 def _growth(quotients: Sequence[Quotient]) -> Derivative | None:
-    """An infinite derivative, if the quotients grow and grow, though less than at a leap."""
+    """An infinite derivative, if the quotients keep growing, though less than at a leap."""
     last = [each.slope for each in quotients[-LAST:]]
     if all(a != 0.0 and 1.1 < b / a < 0.9 / RATIO for a, b in itertools.pairwise(last)):
         return Derivative(math.copysign(math.inf, last[-1]), 0.0, abs(last[-1]))
@@ -207,7 +207,7 @@ def _growth(quotients: Sequence[Quotient]) -> Derivative | None:
 
 
 def _leaps(quotients: Sequence[Quotient]) -> bool:
-    """Whether the rise of the function does not get smaller with the step."""
+    """Whether the rise of the function does not shrink with the step."""
     last = [each for each in quotients[-LAST:] if abs(each.slope) > CLEAR * each.rounding]
     rises = [abs(each.slope) * each.span for each in last]
     return len(rises) == LAST and min(rises) > 0.8 * max(rises)

@@ -1,9 +1,9 @@
-"""`gradcheck`: derivatives judged by the values of the function, within what these can tell.
+"""`gradcheck`: derivatives judged by the values of the function, as far as these can tell.
 
-The judge is `finite_differences`, which sees values only. How far those are off is estimated by running the
-recorded graph again with every result moved by a unit in the last place, up or down at random (Monte
-Carlo arithmetic). That shows what (1e16 + x) − 1e16 hides: its values are multiples of 2, so that its
-derivative cannot be told from them, which is something else than a wrong derivative.
+The judge is `finite_differences`, which sees values only. Their error is estimated by running the recorded
+graph again with every result moved by a unit in the last place, up or down at random (Monte Carlo
+arithmetic). That exposes cases such as (1e16 + x) − 1e16, whose values are multiples of 2: they do not
+determine the derivative, which is something else than a wrong derivative.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from .finite_differences import SAFETY, FiniteDifferences, finite_differences
 __all__ = ["Check", "GradcheckReport", "gradcheck"]
 
 Function = Callable[..., list[Value]]
-Title = tuple[str, ...]  # the name of an output, and what it was differentiated by
+Title = tuple[str, ...]  # the name of an output, and the inputs it was differentiated by
 
-NEGLIGIBLE = 1e-6  # an error of this part of the function's steepness is taken for 0
-REPLAYS = 8  # how often the graph is computed again with perturbed results
-SUSPECTS = 200  # how many nodes are looked at for the primitive at fault
+NEGLIGIBLE = 1e-6  # an error below this share of the function's steepness counts as 0
+REPLAYS = 8  # runs of the graph with perturbed results
+SUSPECTS = 200  # nodes tried in search of the primitive at fault
 
 
 @dataclass(frozen=True)
 class Check:
-    """One derivative, and what the values of the function say about it.
+    """One derivative, compared with the values of the function.
 
     Attributes
     ----------
-    output, input : names of what is differentiated, and by what.
+    output, input : names of the output and of the input it is differentiated by.
     analytic, forward : the derivative by reverse mode and by forward mode.
-    numeric : what the values say; nan if nothing.
+    numeric : the derivative by the values; nan if they do not determine it.
     error : the estimated error of `numeric`.
     right : whether the derivatives agree with the values; ``None`` if that cannot be told.
-    note : what else there is to say: a kink, a jump, values too coarse to tell.
+    note : a remark: a kink, a jump, values too coarse to tell.
     value : the number of `output`.
     """
 
@@ -75,7 +75,7 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class GradcheckReport:
-    """What `gradcheck` found, a table when printed.
+    """The result of `gradcheck`, a table when printed.
 
     It is true if some derivative is right, none is wrong, and every value was finite.
 
@@ -91,17 +91,17 @@ class GradcheckReport:
 
     @property
     def wrong(self) -> tuple[Check, ...]:
-        """Those that disagree with the values of the function."""
+        """The checks that disagree with the values of the function."""
         return tuple(check for check in self.checks if check.right is False)
 
     @property
     def untold(self) -> tuple[Check, ...]:
-        """Those that the values cannot judge; the note says why."""
+        """The checks that the values cannot judge; the note says why."""
         return tuple(check for check in self.checks if check.right is None)
 
     @property
     def infinite(self) -> tuple[Check, ...]:
-        """Those whose value is not finite, so that nothing can be checked."""
+        """The checks whose value is not finite, so that nothing can be checked."""
         return tuple(check for check in self.checks if not math.isfinite(check.value))
 
     def __str__(self) -> str:
@@ -116,29 +116,29 @@ class GradcheckReport:
 
 
 def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> GradcheckReport:
-    """Compare the derivatives of `f` with what its values say, and raise if they disagree.
+    """Compare the derivatives of `f` with its values, and raise if they disagree.
 
     Derivatives by reverse and by forward mode are compared with extrapolated difference quotients of
-    `f`, called with fresh leaves each time. One is right if it lies within the estimated error of the
-    quotients; at a kink, if it lies between the one-sided derivatives. Where the values are too coarse to
-    tell, or leap, it passes with a note, unless that is so of all of them, or a value is not finite: then
-    nothing was checked.
+    `f`, called with fresh leaves each time. A derivative is right if it lies within the estimated error of
+    the quotients; at a kink, if it lies between the one-sided derivatives. Where the values are too coarse to
+    tell, or leap, it passes with a note, unless that holds for all derivatives, or a value is not finite:
+    then nothing was checked.
 
     Parameters
     ----------
     f : a function of numbers, each an argument of its own, that returns a `Value` or a sequence of them.
     inputs : the numbers or `Value`s to check at; one alone counts as a list of one.
-    order : derivatives up to this order are checked, each as the first derivative of the one below it.
+    order : the highest order checked; each derivative is checked as the first derivative of the order below.
 
     Returns
     -------
-    A `GradcheckReport`: it is true, and prints as a table.
+    A true `GradcheckReport`, which prints as a table.
 
     Raises
     ------
     GradcheckError : if a derivative is wrong, with a table of input, analytic and numeric derivative and
-        relative error, and the primitive suspected; or if there was nothing that the values tell, of all
-        derivatives, or of an output or derivative that is not finite.
+        relative error, and the primitive suspected; or if the values do not determine any derivative, or an
+        output or derivative is not finite.
     TypeError : if an input is not a number or a `Value`, or `f` returns anything else.
     ValueError : if there are no inputs, or `order` is not a whole number from 1 on.
 
@@ -192,7 +192,7 @@ def gradcheck(f: Callable[..., Any], inputs: Inputs, order: int = 1) -> Gradchec
 def _orders(
     function: Function, point: Sequence[float], titles: Sequence[Title], names: Sequence[str], order: int
 ) -> Iterator[tuple[Function, list[Check]]]:
-    """Order by order the function whose first derivatives are checked, and the checks."""
+    """For each order the function whose first derivatives are checked, and the checks."""
     for _ in range(order):
         yield function, _checks(function, point, list(map(_spell, titles)), names)
         titles = [(*title, name) for title in titles for name in names]
@@ -239,7 +239,7 @@ def _checks(
 def _judge(
     output: str, input: str, analytic: float, forward: float, value: float, found: FiniteDifferences
 ) -> Check:
-    """Whether a derivative, by reverse and by forward mode, is one that the values allow."""
+    """Whether the values allow a derivative, by reverse and by forward mode."""
     right: bool | None
     estimate, right, note = found.derivative, True, ""
     if not math.isfinite(value):
@@ -281,9 +281,9 @@ def _derivative(function: Function) -> Function:
 
 
 def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
-    """How far each output may be off by rounding: how far it moves when every operation is off by an ulp."""
+    """The rounding error of each output: its largest move when every operation is off by an ulp."""
     order = ancestors(outputs)
-    active = depending(inputs, order)  # all else is off by the same at every step, which does not show
+    active = depending(inputs, order)  # errors of other nodes are equal at every step and cancel
     fixed = {node: node.data for node in order if node not in active}
     chance = random.Random(0)
 
@@ -304,7 +304,7 @@ def _noise(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[float]:
         moved = recomputed(order, fixed, evaluate)
         for i, output in enumerate(outputs):
             shift = abs(moved[output] - output.data)
-            if shift < math.inf:  # it is not where a perturbed operand left the domain of a row
+            if shift < math.inf:  # else a perturbed operand left the domain of a row
                 noise[i] = max(noise[i], shift)
     return noise
 
@@ -320,7 +320,7 @@ def _require_same(outputs: Sequence[Value], again: Sequence[Value]) -> None:
 
 
 def _suspicion(function: Function, derived: Function, point: Sequence[float], order: int, nan: bool) -> str:
-    """What the wrong derivative of this order may come from."""
+    """The likely cause of a wrong derivative of this order."""
     # The rows of the derivative's graph, then the rows of the function's own with their higher derivatives:
     # a rule that leaves the graph, say by float(), has right partials whose derivatives are wrong.
     for recorded, depth in [(derived, 1), (function, order)]:
@@ -355,7 +355,7 @@ def _suspect(function: Function, point: Sequence[float], order: int) -> str | No
 
 
 def _alone(node: Any, active: set[Any]) -> tuple[Function, list[float]]:
-    """The row of a node as a function of those operands that depend on the inputs, and their numbers."""
+    """The row of a node as a function of the operands that depend on the inputs, and their numbers."""
     parents = flat(node.operands)
 
     def function(*variables: Value) -> list[Value]:

@@ -30,7 +30,7 @@ STEPS = {
     "initialise": "Initialise the weights",
     "forward": "Forward pass",
     "loss": "Loss",
-    "gradient": "Gradient of the loss for every weight",
+    "gradient": "Gradient of the loss for every weight, by partial derivatives",
     "update": "Update every weight at once",
     "repeat": "Repeat until the epochs are done",
 }

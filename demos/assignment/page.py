@@ -49,12 +49,12 @@ def write(
     stepped : the network to step through.
     folder : holds the pictures.
     """
-    report = Report(folder, "Training a neural network, step by step")
-    report.say(
+    report = Report(
+        folder,
+        "Training a neural network, step by step",
         "Two inputs, one hidden layer of two neurons, two outputs, and the sigmoid everywhere: small "
         "enough to follow each number by hand, and trained like any larger network. Every number "
         "on this page was computed by the engine in this run.",
-        kind="lead",
     )
     report.add(
         page.explorer(
@@ -73,26 +73,20 @@ def write(
     if settings.biases is not None:
         facts["fixed biases b1, b2"] = ", ".join(f"{bias:g}" for bias in settings.biases)
     report.facts(facts)
-    report.add(page.contents(STEPS))
-    report.add('<p>And what it shows: <a href="#rates">what the learning rate does</a>.</p>')
     initialise(report, settings, nodes)
     report.section(
-        "forward",
-        f"2 {STEPS['forward']}",
+        STEPS["forward"],
         "Each neuron takes the weighted sum of its inputs"
         + ("" if settings.biases is None else " plus the bias of its layer")
         + " and passes it through the sigmoid `σ(x) = 1 / (1 + exp(−x))`.",
     )
     report.add(mathematics(forward(nodes), "The forward pass"))
-    report.section(
-        "loss", f"3 {STEPS['loss']}", "Half the squared error of each output, and the sum of both."
-    )
+    report.section(STEPS["loss"], "Half the squared error of each output, and the sum of both.")
     report.add(mathematics(loss(nodes), "The loss"))
     gradients(report, settings, nodes)
     update(report, training)
     repeat(report, training)
     report.section(
-        "rates",
         "What the learning rate does",
         "The same network, from the same initial weights, with each of the six rates of the assignment, "
         "and with two that are far larger.",
@@ -115,7 +109,7 @@ def write(
         "table.csv": "every number of every epoch",
         **dict.fromkeys(sorted({*report.pictures, "loss_curves.png", "loss_curves.svg"}), ""),
     }
-    report.section("files", "The files beside this page", "For the hand-in:")
+    report.section("The files beside this page", "For the hand-in:")
     report.add(page.links(files))
     return report
 
@@ -123,8 +117,7 @@ def write(
 def initialise(report: Report, settings: Settings, nodes: Nodes) -> None:
     i1, i2, t1, t2 = (number(nodes[label].data) for label in ("i1", "i2", "t1", "t2"))
     report.section(
-        "initialise",
-        f"1 {STEPS['initialise']}",
+        STEPS["initialise"],
         f"{origin(settings)} The inputs are `i1 = {i1}` and `i2 = {i2}`, the targets `t1 = {t1}` and "
         f"`t2 = {t2}`.",
     )
@@ -157,8 +150,7 @@ def origin(settings: Settings) -> str:
 
 def gradients(report: Report, settings: Settings, nodes: Nodes) -> None:
     report.section(
-        "gradient",
-        f"4 {STEPS['gradient']}, by partial derivatives",
+        STEPS["gradient"],
         "How does the loss change when one weight changes a little? The chain rule answers: "
         "multiply the local derivatives along the path from the loss back to the weight, and add up "
         "where several paths meet. Each kind of node has its own local derivative. That of the loss "
@@ -255,8 +247,7 @@ def update(report: Report, training: Record) -> None:
         for label in WEIGHTS
     ]
     report.section(
-        "update",
-        f"5 {STEPS['update']}",
+        STEPS["update"],
         "Each weight takes a step against its gradient, `w ← w − η · ∂E_total/∂w`, with the learning rate "
         f"`η = {training.rate:g}`. All eight gradients are computed before any weight changes.",
     )
@@ -275,8 +266,7 @@ def repeat(report: Report, training: Record) -> None:
             rows.append(["⋮", *("" for _ in training.columns)])
         rows.append([str(index + 1), *(number(value) for value in training.rows[index].tolist())])
     report.section(
-        "repeat",
-        f"6 {STEPS['repeat']}",
+        STEPS["repeat"],
         f"Forward pass, loss, gradients, update: {epochs} times. The loss "
         + ("goes" if after["E_total"] < before else "does not go down: it goes")
         + f" from {before!r} to {after['E_total']!r}, and the outputs to "

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd import Explorer, Run, Value, draw, explore, save_workbook, topological_order, write_csv
+from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.spreadsheet import SheetError, assignment
 from autograd.spreadsheet.classes import hand_out
 from autograd.terminal import progress_bar
@@ -27,7 +27,6 @@ from .network import (
     OVERSHOOT_RATES,
     SIX_RATES,
     WEIGHTS,
-    Record,
     Settings,
     build,
     forward,
@@ -80,7 +79,7 @@ def hand_in(settings: Settings, folder: Path) -> None:
     curves = charts.compare_rates(six, large, words)
     for suffix in ("svg", "png"):
         save(curves, folder / f"loss_curves.{suffix}")
-    stepped = explorer(settings, list(records.values()), folder / EXPLORER)
+    stepped = explorer(settings, rates, folder / EXPLORER)
     report = page.write(settings, nodes, own, (six, large), words, stepped, folder)
     report.tell(*(line for text in words for line in textwrap.wrap(text, 96)))
     report.close()
@@ -115,33 +114,14 @@ def draw_graphs(nodes: Mapping[str, Value], folder: Path) -> None:
         picture.save(folder / f"graph_{weight.label}.svg")
 
 
-def explorer(settings: Settings, records: Sequence[Record], path: Path) -> Explorer:
-    """The network to step through, with the first epochs of each training."""
+def explorer(settings: Settings, rates: Sequence[float], path: Path) -> Explorer:
+    """The network to step through, with the first epochs of a training with each rate."""
     model = build(settings)
-    nodes = forward(model, settings)
     return explore(
-        nodes["E_total"],
-        path,
-        wrt=weights_of(model),
-        runs=[frames(each) for each in records],
+        forward(model, settings)["E_total"], path, wrt=weights_of(model), lr=rates,
+        epochs=min(STEPS, settings.epochs), title="The assignment network, step by step",
         network=diagram(model, inputs=["i1", "i2"], outputs=["o1", "o2"]),
-        title="The assignment network, step by step",
-    )
-
-
-def frames(training: Record) -> Run:
-    """A training's first epochs, one by one."""
-    states = training.states[: STEPS + 1]
-    start = training.columns.index(WEIGHTS[0])
-    weights, gradients = states[:, start : start + len(WEIGHTS)], states[:, -len(WEIGHTS) :]
-    return Run(
-        label=f"η = {training.rate:g}",
-        epochs=range(len(states)),
-        parameters=weights,
-        after=weights - training.rate * gradients,
-        losses=states[:, training.columns.index("E_total")].tolist(),
-        lr=training.rate,
-    )
+    )  # fmt: skip
 
 
 # --- the command line --------------------------------------------------------------------------------

@@ -57,22 +57,17 @@ def attention(letters: Sequence[str], weights: Array, slopes: Array) -> Any:
         return figure
 
 
-def norms(found: Mapping[str, Sequence[float]], bins: int = 25) -> Any:
-    """The gradient norm of each matrix during the training, as medians over `bins` stretches of steps."""
-    from matplotlib.colors import LogNorm
-
-    table = np.array([[np.median(part) for part in np.array_split(each, bins)] for each in found.values()])
-    steps = len(next(iter(found.values())))
+def norms(found: Mapping[str, tuple[float, float]]) -> Any:
+    """The gradient norm of each matrix, before and after the training."""
     with canvas(3.9) as figure:
         figure.set_layout_engine("constrained")
         axes = figure.subplots()
-        low = max(float(table.min()), float(table.max()) * 1e-4, 1e-12)
-        image = axes.imshow(
-            np.maximum(table, low), aspect="auto", cmap=shades("paper", "positive strong", "ink"),
-            norm=LogNorm(low, max(float(table.max()), low * 1.01)), extent=(0, steps, len(table), 0),
-        )  # fmt: skip
-        axes.grid(False)
-        axes.set(yticks=np.arange(len(table)) + 0.5, xlabel="step")
+        places = np.arange(len(found))
+        for number, (label, column) in enumerate(zip(("before", "after"), zip(*found.values()))):
+            colour, _, _ = PALETTE.series(number)
+            axes.barh(places + 0.4 * number - 0.2, column, 0.4, color=colour, label=label)
+        axes.grid(False, axis="y")
+        axes.set(yticks=places, xlabel="gradient norm", ylim=(len(found) - 0.5, -0.5))
         axes.set_yticklabels([name.replace("block0.", "") for name in found], fontsize=SMALL)
-        figure.colorbar(image, ax=axes).set_label("gradient norm", fontsize=SMALL)
+        axes.legend()
         return figure

@@ -6,11 +6,11 @@ After Karpathy 2026, microgpt: RMSNorm without gain, attention over the keys and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["PlainValue", "losses"]
+__all__ = ["PlainValue", "adam", "losses"]
 
 Matrix = Sequence[Sequence[Any]]
 
@@ -111,3 +111,23 @@ def losses(matrices: Mapping[str, Matrix], text: Sequence[int], heads: int) -> l
         x = [a + b for a, b in zip(_linear(m["down"], hidden), x)]
         found.append(_softmax(_linear(m["output"], x))[following].log() * -1.0)
     return found
+
+
+def adam(count: int, first: float, second: float, eps: float = 1e-8) -> Callable[..., list[float]]:
+    """η m̂ / (√v̂ + ε), with the bias-corrected running means m̂ of g and v̂ of g²: a rule that gives steps (P,).
+
+    Source: Kingma and Ba 2015, algorithm 1.
+    """
+    m, v, taken = [0.0] * count, [0.0] * count, 0
+
+    def rule(gradient: Sequence[float], rate: float) -> list[float]:
+        nonlocal taken
+        taken += 1
+        step = []
+        for i, g in enumerate(gradient):
+            m[i] = first * m[i] + (1.0 - first) * g
+            v[i] = second * v[i] + (1.0 - second) * g * g
+            step.append(rate * m[i] / (1.0 - first**taken) / (math.sqrt(v[i] / (1.0 - second**taken)) + eps))
+        return step
+
+    return rule

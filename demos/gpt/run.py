@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autograd import draw, explore, grad, mean, topological_order
-from nn import GPT, add_lora, cross_entropy, plots
+from nn import GPT, SGD, Adam, add_lora, cross_entropy, plots
 
 from ..shared import page
 from ..shared.options import Options, whole
@@ -20,8 +21,8 @@ from ..shared.report import Report, demo
 from . import charts
 from .counting import GUESSING, by_hand, by_the_engine, count, descend, loss_of_pairs
 from .names import EDGE, SYMBOLS, read, spelled, tokens_of
-from .plain import PlainValue, losses
-from .training import adam, descent, held_out_loss, train
+from .plain import PlainValue, adam, losses
+from .training import gradient_norms, held_out_loss, train
 
 __all__ = ["attend", "main", "model_of", "plain_matrices"]
 
@@ -34,7 +35,8 @@ HEADS, WIDTH, BLOCK = 4, 16, 16
 PAIRS, HAND, DESCENT, ADAM = "counting pairs", "one layer", "GPT, descent", "GPT, Adam"
 SHOWN = "anna"  # its attention is shown
 WALKED = "ann"  # its graph is stepped through
-MEASURED = 3  # steps of the plain program
+MEASURED = 3  # steps of the plain program, and names whose gradient is shown
+BETAS = 0.85, 0.99
 WINDOW = 50  # names averaged in a curve
 EXTENSIONS: dict[str, dict[str, Any]] = {
     "gelu": {"activation": "gelu"},
@@ -93,12 +95,12 @@ def seconds_of_plain_steps(texts: Texts, seed: int) -> float:
     """The CPU seconds that the plain program takes for a letter, measured on some texts."""
     matrices = plain_matrices(model_of({}, seed))
     numbers = [p for rows in matrices.values() for row in rows for p in row]
-    rule = adam(len(numbers))
+    rule = adam(len(numbers), *BETAS)
     begin = time.process_time()
     for text in texts:
         found = losses(matrices, text, HEADS)
         (sum(found) * (1.0 / len(found))).backward()
-        for p, step in zip(numbers, rule(np.array([p.grad for p in numbers]), ADAM_RATE).tolist()):
+        for p, step in zip(numbers, rule([p.grad for p in numbers], ADAM_RATE)):
             p.data, p.grad = p.data - step, 0.0
     return (time.process_time() - begin) / sum(len(text) - 1 for text in texts)
 
@@ -115,7 +117,7 @@ class Answers:
     difference : the largest between the gradients by hand and by the engine.
     held_out : by stage, the loss on held-out names.
     losses : by stage, the loss of each name before its step.
-    norms : by matrix, its gradient norm in each step of Adam.
+    norms : by matrix, its gradient norm before and after the training with Adam.
     samples : names that the model makes up.
     new : the number of samples in no list.
     attention : see `attend`.
@@ -130,7 +132,7 @@ class Answers:
     difference: float
     held_out: dict[str, float]
     losses: dict[str, Sequence[float]]
-    norms: dict[str, list[float]]
+    norms: dict[str, tuple[float, float]]
     samples: Sequence[str]
     new: int
     attention: tuple[Array, Array]
@@ -150,22 +152,25 @@ def answer(given: Mapping[str, Any]) -> Answers:
     held_out = {PAIRS: loss_of_pairs(table, unseen), HAND: loss_of_pairs(learned, unseen)}
     # The GPT: the same start, the same names, two rules.
     other = model_of(given, seed)
-    by_descent, _ = train(other, texts, descent, DESCENT_RATE)
+    by_descent = train(other, texts, SGD, DESCENT_RATE)
     held_out[DESCENT] = held_out_loss(other, unseen)
     model = model_of(given, seed)
+    before = gradient_norms(model, texts[:MEASURED])
     begin = time.perf_counter()
-    by_adam, norms = train(model, texts, adam(len(model.parameters())), ADAM_RATE)
+    by_adam = train(model, texts, functools.partial(Adam, betas=BETAS), ADAM_RATE)
     seconds = time.perf_counter() - begin
     held_out[ADAM] = held_out_loss(model, unseen)
     made = [model.generate(EDGE, stop=EDGE, temperature=0.7, seed=seed + i) for i in range(20)]
     samples = list(map(spelled, made))
     attention = attend(model, tokens_of(SHOWN))
+    after = gradient_norms(model, texts[:MEASURED])
     size = len(model.parameters())
     letters = sum(len(text) - 1 for text in texts)
     return Answers(
         texts, model, size, difference, held_out,
-        losses={HAND: by_layer, DESCENT: by_descent, ADAM: by_adam},
-        norms=norms, samples=samples, new=len([name for name in samples if name not in {"", *learn, *held}]),
+        losses={HAND: by_layer, DESCENT: by_descent.batch_loss, ADAM: by_adam.batch_loss},
+        norms={name: (norm, after[name]) for name, norm in before.items()},
+        samples=samples, new=len([name for name in samples if name not in {"", *learn, *held}]),
         attention=attention, seconds=seconds,
         plain=letters * seconds_of_plain_steps(texts[: 1 if given["quick"] else MEASURED], seed),
         adapted=adapt(model, learn, held, seed, steps) if given["lora"] else None,
@@ -185,8 +190,7 @@ def adapt(
     texts, unseen = ([tokens_of(name) for name in part if name in men] for part in (learn, held))
     add_lora(model, rank=4, seed=seed)
     before = held_out_loss(model, unseen)
-    trained = sum(p.requires_grad for p in model.parameters())
-    train(model, texts[:steps], adam(trained), LORA_RATE)
+    train(model, texts[:steps], functools.partial(Adam, betas=BETAS), LORA_RATE)
     return before, held_out_loss(model, unseen)
 
 
@@ -229,8 +233,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         "The stages of the course",
     )
     report.section(
-        "pairs",
-        "1 Counting pairs, and one layer by hand",
+        "Counting pairs, and one layer by hand",
         "How often does each symbol follow each? A table of 27 × 27 counts, one more for every pair, is "
         f"a model of names: its loss on held-out names is {held_out[PAIRS]:.3f}.",
         "The same table can be learned. Its rows are scores, and `p` is the softmax of the row of the last "
@@ -238,15 +241,13 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"Written by hand, and followed for {steps:,} names, it gives {held_out[HAND]:.3f}.",
     )
     report.section(
-        "autograd",
-        "2 The same by the engine",
+        "The same by the engine",
         "Nobody has to write that gradient. The loss is recorded, and `grad` goes back through it:",
     )
     report.add(page.listing(_ENGINE, "The loss of pairs, and its gradient"))
     report.say(f"The two gradients of the first name differ by at most {page.number(answers.difference, 2)}.")
     report.section(
-        "attention",
-        "3 Attention",
+        "Attention",
         "A table of pairs forgets all but one letter. In the GPT each letter becomes 16 numbers, and in "
         "each of 4 heads it looks back: its query is multiplied by the key of every letter so far, and "
         "a softmax of these scores gives the weights with which it adds their values. With the layer after "
@@ -267,8 +268,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"The attention of each head in {SHOWN}, and how the loss would change.",
     )
     report.section(
-        "adam",
-        "4 Descent, and Adam",
+        "Descent, and Adam",
         f"Plain gradient descent, `w ← w − η g` with η from {DESCENT_RATE:g} down to 0, and Adam, which "
         f"divides the running mean of each gradient by its size, from {ADAM_RATE:g} down to 0, with β = "
         "0.85 and 0.99. Both begin with the same weights, and see the same names in the same order.",
@@ -287,12 +287,11 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
     report.show(
         "norms",
         charts.norms(answers.norms),
-        "A table of colours, a row for each matrix, with time along it: the norm of its gradient.",
-        "The gradient norm of each matrix while Adam trains, dark where it is large.",
+        "Two bars for each matrix: the norm of its gradient before and after the training.",
+        f"The gradient norm of each matrix over {MEASURED} names, before and after the training with Adam.",
     )
     report.section(
-        "samples",
-        "5 Names that it makes up",
+        "Names that it makes up",
         f"{', '.join(name or '(nothing)' for name in answers.samples)}.",
         f"{answers.new} of these {len(answers.samples)} are in no list of names. Each letter is drawn with "
         "the model's probabilities, sharpened by a temperature of 0.7.",
@@ -300,8 +299,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
     if answers.adapted is not None:
         before, after = answers.adapted
         report.section(
-            "lora",
-            "6 A change of low rank",
+            "A change of low rank",
             "All weights are frozen. Queries and values get a change of rank 4, which alone learns, "
             f"from men's names. The loss on held-out names of men goes from {before:.3f} to {after:.3f}.",
         )
@@ -326,7 +324,6 @@ def walk(report: Report, model: GPT, folder: Path) -> None:
     key.label = f"key of {letter}"
     loss.backward()
     report.section(
-        "graph",
         "The graph of one name",
         f"The loss of `{WALKED}` is a graph of {len(topological_order(loss)):,} nodes, folded by the "
         "parts of the model. Open the attention, click on a number, and its paths light up.",

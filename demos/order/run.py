@@ -184,8 +184,7 @@ def order(report: Report, largest: int) -> None:
         factors = [partials[above, below] for above, below in way]
         ways.append(f"{' × '.join(map(number, factors))} = {number(math.prod(factors))}")
     report.section(
-        "order",
-        "1 Why topological order?",
+        "Why topological order?",
         "Take `b = 2 · x`, `c = 3 · b` and `y = b + c`. So `y = 2 · x + 6 · x`, which is `8 · x`: "
         f"raise `x` by 1 and `y` rises by 8. The gradient is {number(right)}, and no calculus "
         "is needed to see it. Two paths lead back from `y` to `x`: the path over `b` alone is worth "
@@ -353,8 +352,7 @@ def adding(report: Report) -> None:
     overwritten = next(way for way in passes.try_all(3) if "overwriting" in way.name)
     smallest = overwritten.smallest or ()
     report.section(
-        "add",
-        "2 Why add, and not overwrite?",
+        "Why add, and not overwrite?",
         "Take `y = x · x` at `x = 3`. The gradient is `2 · x = 6`. `x` is used twice, so two arrows "
         f"lead back to it, and each has the other factor, `{number(right[0][0].partial)}`, as its local "
         "derivative.",
@@ -418,8 +416,7 @@ def zeroing(report: Report) -> None:
     swing = f"between {number(min(numbers), 3)} and {number(max(numbers), 3)}"
     goal = number(TARGET)
     report.section(
-        "zero",
-        "3 Why zero the gradients between steps?",
+        "Why zero the gradients between steps?",
         "Because `backward` adds, it also adds to what the step before has left in ``w.grad``. Take "
         f"one weight, which starts at `w = {number(START)}`, the loss `(w − {goal})²` with the gradient "
         f"`2 · (w − {goal})`, and the learning rate `η = {number(RATE)}`.",
@@ -523,20 +520,14 @@ def stepped(report: Report, name: str, output: Value, title: str, caption: str) 
 
 
 def work(given: Mapping[str, object], folder: Path) -> None:
-    report = Report(folder, "Three questions about backpropagation")
-    report.say(
+    report = Report(
+        folder,
+        "Three questions about backpropagation",
         "Backpropagation repeats one small step: a node multiplies its own gradient by a local derivative, "
         "and hands the product to a parent. Three things about it puzzle nearly "
         "everybody who writes it for the first time. Here each is done wrong, on the smallest graph "
         "that shows it, beside the right way, with every number. All numbers were computed in this run.",
-        kind="lead",
     )
-    questions = {
-        "order": "Why topological order?",
-        "add": "Why add, and not overwrite?",
-        "zero": "Why zero the gradients between steps?",
-    }
-    report.add(page.contents(questions))
     right, wrong = (passes.gradient_by(WAYS[way], passes.eightfold()) for way in list(WAYS)[:2])
     six, three = (passes.gradient_by(list(WAYS.values())[way], passes.squared()) for way in (0, -1))
     zeroed, unzeroed = passes.updates(True), passes.updates(False)
@@ -563,7 +554,7 @@ def work(given: Mapping[str, object], folder: Path) -> None:
     order(report, 5 if given["quick"] else 6)
     adding(report)
     zeroing(report)
-    report.section("files", "The pictures beside this page")
+    report.section("The pictures beside this page")
     report.add(page.links(dict.fromkeys(sorted(report.pictures), "")))
     report.close()
 

@@ -18,7 +18,7 @@ from autograd import Explorer
 
 __all__ = [
     "columns", "contents", "details", "document", "explorer", "facts", "figure",
-    "links", "listing", "mathml", "number", "paragraph", "prose", "section", "signed", "table", "typeset",
+    "links", "listing", "mathml", "number", "paragraph", "prose", "section", "signed", "table",
 ]  # fmt: skip
 
 STYLE = Path(__file__).with_suffix(".css")
@@ -26,9 +26,8 @@ EXPLORER = "explorer.html"
 """The file of a page to step through."""
 
 TOKENS = re.compile(
-    r"∂(?P<above>\w+)/∂(?P<below>\w+)"
-    r"|(?P<function>exp)\b"
-    r"|(?P<number>\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+    r"(?P<plain>&\w+;|exp\b|\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+    r"|∂(?P<above>\w+)/∂(?P<below>\w+)"
     r"|(?P<name>[A-Za-z]+)(?P<index>_[a-z]+\d*|\d+)?"
 )
 
@@ -44,55 +43,34 @@ def signed(value: float, digits: int = 9) -> str:
     return f"({text})" if value < 0.0 else text
 
 
-def _name(label: str) -> str:
-    """A name in HTML: a_h1 with h1 as the subscript, copied as a_h1."""
-    match = TOKENS.fullmatch(label)
-    if match is None or match["name"] is None:
-        return html.escape(label)
+def _token(match: re.Match[str]) -> str:
+    """A token of a formula in HTML: ∂a/∂b as a fraction, a_h1 with h1 as the subscript."""
+    if match["plain"]:
+        return match[0]
+    if match["above"]:
+        above, below = (TOKENS.sub(_token, match[part]) for part in ("above", "below"))
+        return (
+            f'<span class="frac"><span>∂{above}</span><span class="off">/</span><span>∂{below}</span></span>'
+        )
     index = match["index"] or ""
     hidden = '<span class="off">_</span>' if index.startswith("_") else ""
-    below = f"<sub>{hidden}{html.escape(index.lstrip('_'))}</sub>" if index else ""
-    return f"<i>{html.escape(match['name'])}</i>{below}"
-
-
-def typeset(formula: str) -> str:
-    """A formula in HTML, with fractions for ∂a/∂b, italic names and their subscripts.
-
-    >>> typeset("w1 < 2")
-    '<span class="math"><i>w</i><sub>1</sub> &lt; 2</span>'
-    """
-
-    def token(match: re.Match[str]) -> str:
-        if match["above"]:
-            return (
-                f'<span class="frac"><span>∂{_name(match["above"])}</span><span class="off">/</span>'
-                f"<span>∂{_name(match['below'])}</span></span>"
-            )
-        if match["number"] or match["function"]:
-            return match[0]
-        return _name(match[0])
-
-    parts = []
-    end = 0
-    for match in TOKENS.finditer(formula):
-        parts += [html.escape(formula[end : match.start()]), token(match)]
-        end = match.end()
-    return f'<span class="math">{"".join(parts)}{html.escape(formula[end:])}</span>'
+    below = f"<sub>{hidden}{index.lstrip('_')}</sub>" if index else ""
+    return f"<i>{match['name']}</i>{below}"
 
 
 def prose(text: str) -> str:
-    """Text in HTML with `formulas` between backquotes, and ``code`` between two of them."""
+    """Text in HTML with `formulas` between backquotes, and ``code`` between two of them.
 
-    def spoken(words: str) -> str:
-        pieces = words.split("`")
-        return "".join(
-            typeset(piece) if odd % 2 else html.escape(piece, quote=False) for odd, piece in enumerate(pieces)
-        )
+    >>> prose("if `w1 < 2`")
+    'if <span class="math"><i>w</i><sub>1</sub> &lt; 2</span>'
+    """
 
-    return "".join(
-        f"<code>{html.escape(piece, quote=False)}</code>" if odd % 2 else spoken(piece)
-        for odd, piece in enumerate(text.split("``"))
-    )
+    def piece(match: re.Match[str]) -> str:
+        if match["code"]:
+            return f"<code>{match['code']}</code>"
+        return f'<span class="math">{TOKENS.sub(_token, match["formula"])}</span>'
+
+    return re.sub("``(?P<code>.+?)``|`(?P<formula>.+?)`", piece, html.escape(text, quote=False))
 
 
 def paragraph(text: str, kind: str = "") -> str:
@@ -175,9 +153,9 @@ def facts(told: Mapping[str, str]) -> str:
     return f'<dl class="facts">{cards}</dl>'
 
 
-def contents(titles: Mapping[str, str]) -> str:
-    """Links to the parts of the page: their titles by anchor."""
-    links = "".join(f'<li><a href="#{anchor}">{title}</a></li>' for anchor, title in titles.items())
+def contents(anchors: Mapping[str, str]) -> str:
+    """Links to the parts of the page: their anchors by title."""
+    links = "".join(f'<li><a href="#{anchor}">{prose(title)}</a></li>' for title, anchor in anchors.items())
     return f"<ol>{links}</ol>"
 
 

@@ -6,6 +6,7 @@ import base64
 import html
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Report:
     ----------
     folder : an existing folder.
     title : the heading of the page, and the first line printed.
-    opening : paragraphs before the first section.
+    opening : paragraphs before the table of contents.
 
     Attributes
     ----------
@@ -78,14 +79,12 @@ class Report:
         self.title = title
         self.pictures: list[str] = []
         self._printed = [title, ""]
-        self._content: list[str] = []
-        self._section: tuple[str, str, list[str]] | None = None
-        self.say(*opening)
+        self._opening = [page.paragraph(text, "lead") for text in opening]
+        self._sections: list[tuple[str, list[str]]] = [("", [])]  # the first stands before the first heading
 
-    def section(self, anchor: str, title: str, *paragraphs: str) -> None:
-        """Begin a section of the page."""
-        self._end_section()
-        self._section = anchor, title, []
+    def section(self, title: str, *paragraphs: str) -> None:
+        """Begin a section of the page, which is numbered and listed in the contents."""
+        self._sections.append((title, []))
         self.say(*paragraphs)
 
     def heading(self, title: str, *paragraphs: str) -> None:
@@ -165,20 +164,19 @@ class Report:
 
     def add(self, *content: str) -> None:
         """Add HTML, as the functions of `page` make it."""
-        (self._content if self._section is None else self._section[2]).extend(content)
+        self._sections[-1][1].extend(content)
 
     def close(self) -> None:
         """Write the page, and print the lines."""
-        self._end_section()
+        (_, first), *sections = self._sections
+        anchors = {title: "-".join(re.findall(r"\w+", title.lower())) for title, _ in sections}
+        parts = [
+            page.section(anchors[title], f"{number} {title}", *content)
+            for number, (title, content) in enumerate(sections, 1)
+        ]
         path = self.folder / "index.html"
-        write_text(path, page.document(self.title, *self._content))
+        write_text(path, page.document(self.title, *self._opening, page.contents(anchors), *first, *parts))
         print("\n".join([*self._printed, f"Open {path}"]))
-
-    def _end_section(self) -> None:
-        if self._section is not None:
-            anchor, title, content = self._section
-            self._content.append(page.section(anchor, title, *content))
-            self._section = None
 
 
 def require_uninterrupted(history: History) -> History:

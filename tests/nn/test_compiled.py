@@ -921,6 +921,23 @@ def test_native_code_refuses_an_update_in_array_functions_before_the_first_step(
     assert (model.state_dict(), generators(model)) == before
 
 
+@needs_llvmlite
+@pytest.mark.parametrize("what", ["values", "norms"])
+def test_native_code_with_other_numbers_than_numpy_is_refused(what, monkeypatch, always):
+    make = autograd.Program.train
+
+    def train_wrongly(program, work):
+        made = make(program, work)
+        getattr(work, what)[:] *= 1.0 + 1e-6 * (program.backend == "llvm")
+        return made
+
+    monkeypatch.setattr(autograd.Program, "train", train_wrongly)
+    with pytest.raises(GraphError, match=r"the llvm back end gives the loss and the gradient norm \("):
+        train("llvm")
+    monkeypatch.setattr(training, "rank_backends", lambda *sizes: ["llvm", "numpy"])
+    assert used(train("auto", epochs=2)[2]) == "numpy"
+
+
 # --- which back end ----------------------------------------------------------------------------------
 
 

@@ -214,6 +214,36 @@ def test_torch_attention_with_a_causal_mask_is_ours(n_head, size, bias, first, s
         assert grads == pytest.approx(expected.numpy(), rel=1e-10, abs=1e-12)
 
 
+@given(
+    n_head=st.integers(1, 2), size=st.integers(1, 2), hidden=st.integers(1, 5), bias=st.booleans(),
+    activation=st.sampled_from(["relu", "gelu"]), seed=st.integers(0, 99),
+)  # fmt: skip
+@tries(8)
+def test_torch_encoder_layers_with_a_causal_mask_are_our_blocks(n_head, size, hidden, bias, activation, seed):
+    torch = pytest.importorskip("torch", reason="torch is in the extra bench")
+    torch.manual_seed(seed)
+    n = n_head * size
+    settings = {"dropout": 0.0, "norm_first": True, "bias": bias, "dtype": torch.float64}
+    theirs = torch.nn.TransformerEncoderLayer(n, n_head, hidden, activation=activation, **settings)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(3, n, dtype=torch.float64)
+    y = theirs(x, src_mask=torch.ones(3, 3, dtype=torch.bool).triu(1))
+    y.square().sum().backward()
+    ours = from_torch(theirs)
+    total = [v for row in ours(x.tolist()) for v in row]
+    assert [v.data for v in total] == pytest.approx(y.detach().numpy().ravel(), rel=1e-11, abs=1e-11)
+    dot(total, total).backward()
+    inner = ours.feed_forward
+    for part, other in [(inner.up, theirs.linear1), (inner.down, theirs.linear2)]:
+        grads = [[v.grad for v in row] for row in part.weight]
+        assert grads == pytest.approx(other.weight.grad.numpy(), rel=1e-8, abs=1e-8)
+    gains = [v.grad for v in (*ours.norm1.weight, *ours.norm2.weight)]
+    expected = torch.cat([theirs.norm1.weight.grad, theirs.norm2.weight.grad])
+    assert gains == pytest.approx(expected.numpy(), rel=1e-8, abs=1e-8)
+    assert repr(from_torch(to_torch(ours))) == repr(ours)
+
+
 def test_what_is_shared_or_frozen_in_torch_is_so_here(torch):
     net = torch.nn
     table, line = net.Embedding(5, 4), net.Linear(4, 5, bias=False)
@@ -228,7 +258,7 @@ def test_what_is_shared_or_frozen_in_torch_is_so_here(torch):
     assert not any(p.requires_grad for p in to_torch(layer).parameters())
     assert not any(p.requires_grad for p in from_torch(to_torch(layer)).parameters())
     layer.neurons[0].w[1].requires_grad_(True)
-    with pytest.raises(ValueError, match=r"all or none of a tensor's parameters frozen, and neuron0\.w"):
+    with pytest.raises(ValueError, match=r"all or none of a tensor's .* frozen, .* from neuron0\.w0 on"):
         to_torch(layer)
 
 
@@ -343,11 +373,22 @@ def test_from_torch_takes_what_torch_made(torch):
             "knows ELU with alpha=1.0 only",
         ),
         (lambda t: from_torch(t.nn.Embedding(3, 2, max_norm=1.0)), ValueError, "Embedding without max_norm"),
+        (lambda t: from_torch(t.nn.Embedding(3, 2, padding_idx=0)), ValueError, "without max_norm, padding_"),
+        (
+            lambda t: from_torch(t.nn.Sequential(type("Own", (t.nn.Linear,), {"forward": abs})(1, 1))),
+            TypeError,
+            "does not support Own",
+        ),
         (lambda t: from_torch(t.nn.LayerNorm((2, 3))), ValueError, "takes norms of vectors, got LayerNorm"),
         (
             lambda t: from_torch(t.nn.MultiheadAttention(4, 2, kdim=3)),
             ValueError,
             "takes a MultiheadAttention of one width",
+        ),
+        (
+            lambda t: from_torch(t.nn.TransformerEncoderLayer(4, 2, norm_first=True)),
+            ValueError,
+            "with norm_first, 'relu' or 'gelu', and dropout 0, got TransformerEncoderLayer",
         ),
         (lambda t: from_torch(t.nn.LSTM(1, 1)), TypeError, "does not support LSTM.*: it takes Dropout, Emb"),
         (

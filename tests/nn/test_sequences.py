@@ -374,9 +374,12 @@ def test_a_loss_of_the_users_has_a_program_for_each_length():
     assert agrees(lambda: Scores(causal, VOCABULARY), X, y, loss=loss, batch_size=2) == 5
 
 
-def test_few_long_sequences_are_padded_apart():
+@pytest.mark.parametrize(("ahead", "programs"), [(0, 2), (10, 5)])
+def test_few_long_sequences_are_padded_apart(ahead, programs):
+    """Not if the short ones look ahead: each group is looked at."""
     X, y = numbers_of([40, 33, *[3, 2, 4] * 9])
-    assert agrees(lambda: Scores(causal, VOCABULARY), X, y, loss="cross_entropy", epochs=1) == 2
+    make = lambda: Scores(lambda t, j, T: j <= t + (ahead > T), VOCABULARY)
+    assert agrees(make, X, y, loss="cross_entropy", epochs=1) == programs
 
 
 @backends

@@ -125,6 +125,19 @@ def test_a_lora_that_fits_no_linear_map_is_damage(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize("inner", ["MLP", "LoRA"])
+def test_a_lora_of_something_else_is_damage(inner, tmp_path):
+    path = tmp_path / "model.json"
+    save(PARTS["LoRA"](), path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["digests"]
+    save(MLP(3, [2]) if inner == "MLP" else PARTS["LoRA"](), path)
+    content["architecture"]["linear"] = json.loads(path.read_text(encoding="utf-8"))["architecture"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"architecture\.linear\.type must be one of Linear, got str"):
+        load(path)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_comes_back_to_the_last_bit(name, tmp_path):
     model = MODELS[name]()

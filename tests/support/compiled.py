@@ -10,8 +10,8 @@ from autograd import Value, compile, grad
 HAS_LLVMLITE = importlib.util.find_spec("llvmlite") is not None
 needs_llvmlite = pytest.mark.skipif(not HAS_LLVMLITE, reason="native code needs llvmlite: the extra jit")
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs jax: the extra jax")
-# XLA takes a tenth of a second and more for each program and size of batch.
-IN_JAX = pytest.param("jax", marks=[needs_jax, pytest.mark.slow])
+# XLA takes a fifth of a second for each program and size of batch.
+IN_JAX = pytest.param("jax", marks=[needs_jax, pytest.mark.slow, pytest.mark.xla])
 backends = pytest.mark.parametrize("backend", ["numpy", pytest.param("llvm", marks=needs_llvmlite), IN_JAX])
 slowly_in_native_code = pytest.mark.parametrize(
     "backend", ["numpy", pytest.param("llvm", marks=[needs_llvmlite, pytest.mark.slow]), IN_JAX]

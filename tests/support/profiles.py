@@ -20,6 +20,7 @@ PROFILES = {
     "long": {"max_examples": 2000, "derandomize": False},
 }
 MOST_CASES = 10  # of one test, in the profile quick
+MOST_XLA = 20  # of one test: XLA takes a fifth of a second to compile the smallest program
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
@@ -51,14 +52,13 @@ def slow(values):
     ]
 
 
-def thinned(items):
-    """The items, and those that are left out: each test keeps `MOST_CASES` cases, drawn by its name."""
+def left_out(items, most):
+    """The cases beyond `most` of each test, drawn by its name."""
     cases = defaultdict(list)
     for item in items:
         cases[item.nodeid.partition("[")[0]].append(item)
-    left_out = {
+    return [
         item
         for name, of_one in cases.items()
-        for item in Random(name).sample(of_one, max(0, len(of_one) - MOST_CASES))
-    }
-    return [item for item in items if item not in left_out], list(left_out)
+        for item in Random(name).sample(of_one, max(0, len(of_one) - most))
+    ]

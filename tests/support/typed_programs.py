@@ -4,7 +4,7 @@
 from hypothesis import strategies as st
 
 RIGHT = [
-    "s = 0\nfor i in range(80): s = s + x*i\ns", "s = 0\nfor i in range(2): t = [i,\nx]; s = s + t[1]\ns",     "w = [x, 2, y]\ni = 1\ntake(w, i) + take([1, 2], 0)*x + take([x], 0)",     "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
+    "s = 0\nfor i in range(80): s = s + x*i\ns", "x" * 230 + "*x", "s = 0\nfor i in range(2): t = [i,\nx]; s = s + t[1]\ns",     "w = [x, 2, y]\ni = 1\ntake(w, i) + take([1, 2], 0)*x + take([x], 0)",     "for i in range(3): x = i",    "w*x + b", "h = tanh(w*x + b)\nloss = (h - t)**2", "2 + 3", "1/0", "-x**2", "2**-x", "x**y**z", "x // 2 % 3", "+x",
     "where(x > 1, x, -x)", "x < y", "e + pi*x", "pi = 3; pi", "x = 2; x*x", "0x10 + 0b11*1_000 + 1.5e-3 + .5 + 1.",
     "sum(x, 1, 2) + mean([x, y]) + norm(x) + logsumexp([x, 2])", "dot([1, x], [y, 2], b)", "softmax([x, y, 1])[1]",
     "s = 0\nfor i in range(3):\n    s = s + i*x\ns", "s = 0\nfor i in range(1, 7, 2): s = s + x**i; t = s*s\nt",

@@ -1,1 +1,1 @@
-"""From a recorded graph to an array program: `capture` makes a trace of it, `vectorize` groups its nodes."""
+"""From a recorded graph to an array program: `capture` traces it, and `vectorize` groups its nodes."""

@@ -1,7 +1,7 @@
-"""A recorded graph as a trace: a list of scalar nodes that names rows of the table and positions, no objects.
+"""A recorded graph as a trace: a list of scalar nodes, each a row of the table and positions of operands.
 
-Constants are folded on the way, and what was recorded twice is written once. The chains that people write
-are recognised: ``b + w0 * x0 + w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
+Constants are folded, and equal computations are merged. Chains that people write are recognised:
+``b + w0 * x0 + w1 * x1`` becomes one dot product, ``l0 + l1 + l2`` one sum.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ PARAMETER, COMPUTED, CONSTANT, BATCHED = range(4)  # a dot product has the lower
 
 
 class Trace:
-    """Nodes in topological order: parameters first, then inputs, then what is computed from them.
+    """Nodes in topological order: parameters, inputs, and then computed nodes and constants.
 
     Attributes
     ----------
-    parameters, inputs : how many there are; they are the first nodes.
-    rows : the row of the table of each node, None for leaves.
+    parameters, inputs : their numbers; they are the first nodes.
+    rows : the row of the table of each node, None for leaves and constants.
     operands : the positions of each node's operands, a tuple of positions for a sequence. A node of a row of
-        `FUSED` has all arguments as one ascending sequence, and the index of its own argument there.
-    constants : the number of each node that is known already, by position.
+        `FUSED` has all arguments as one ascending sequence, and the index of its own argument in it.
+    constants : by position the number of each constant.
     ranks : PARAMETER, COMPUTED (from parameters alone), CONSTANT or BATCHED (from inputs), for each node.
     outputs : the positions of the outputs.
     """
@@ -54,7 +54,7 @@ class Trace:
         self._spans: dict[tuple[int, ...], tuple[int, int]] = {}
 
     def __str__(self) -> str:
-        """A line for each node: its row of the table, and the positions of the operands."""
+        """A line for each node: its row and the positions of its operands."""
         lines = []
         for position, (row, operands) in enumerate(zip(self.rows, self.operands)):
             known = "input" if position >= self.parameters else "parameter"
@@ -65,7 +65,7 @@ class Trace:
         return "\n".join([*lines, f"return {_listed(tuple(self.outputs))}", ""])
 
     def begins_with(self, other: Trace) -> bool:
-        """Whether this is the other trace, but for constants that a back end added at its end."""
+        """Whether this is the other trace, except for constants that a back end added at its end."""
         n = len(other.rows)
         own = {position: number for position, number in self.constants.items() if position < n}
         return (
@@ -75,7 +75,7 @@ class Trace:
         )
 
     def indices(self) -> dict[int, int]:
-        """By leaf that is an index of `take` how many values the shortest sequence has that it takes from."""
+        """By leaf that is an index of `take` the length of the shortest sequence that it indexes."""
         found: dict[int, int] = {}
         for row, operands in zip(self.rows, self.operands):
             if row is TAKE and operands[1] < self.parameters + self.inputs:
@@ -84,7 +84,7 @@ class Trace:
         return found
 
     def span(self, operand: Operand) -> tuple[int, int]:
-        """The lowest and the highest rank in a sequence; for a single node its rank twice."""
+        """The lowest and the highest rank of an operand's nodes."""
         if type(operand) is not tuple:
             return (self.ranks[operand],) * 2
         span = self._spans.get(operand)  # a look-up goes through the whole sequence
@@ -98,7 +98,7 @@ class Trace:
         return self._write(key, None, (), CONSTANT, number)
 
     def node(self, row: Primitive, operands: tuple[Operand, ...]) -> int:
-        """The node that applies a row to nodes: computed at once, or found, or written."""
+        """The node that applies a row to nodes: a known one, a constant, or a new one."""
         known = self._known.get((row, operands))
         if known is not None:
             return known
@@ -108,7 +108,7 @@ class Trace:
         return self._write((row, operands), row, operands, _rank_of(spans))
 
     def fused(self, row: Primitive, own: int, others: Iterable[int]) -> int:
-        """A node of a row of `FUSED`, with its arguments in the order in which the others have them too."""
+        """A node of a row of `FUSED`; all nodes of one set of arguments have them in one order."""
         values = tuple(sorted((own, *others)))
         if self.span(values) == (CONSTANT, CONSTANT):
             return self.constant(
@@ -147,7 +147,7 @@ def capture(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Seque
 
     Raises
     ------
-    ValueError : if an output depends on a leaf that is neither; it names the leaf.
+    ValueError : if an output depends on a leaf that is neither; the message names it.
     """
     trace = Trace(len(parameters), len(inputs))
     given = {leaf: position for position, leaf in enumerate([*parameters, *inputs])}
@@ -161,9 +161,9 @@ def capture(outputs: Sequence[Value], parameters: Sequence[Value], inputs: Seque
 
 
 def _waiting(order: Sequence[Any], outputs: Sequence[Value]) -> dict[Any, bool]:
-    """By computed node whether a single sum reads it, and nothing else."""
-    waiting: dict[Any, bool] = dict.fromkeys(outputs, False)  # an output has a reader outside the trace
-    others: set[int] = set()  # the ids of sequences that are read by what is no sum: looked into once
+    """By computed node whether its only reader is a sum."""
+    waiting: dict[Any, bool] = dict.fromkeys(outputs, False)  # an output has a reader outside of the trace
+    others: set[int] = set()  # the ids of sequences that other nodes read, which are searched once
     for node in order:
         is_sum = node.primitive in SUMS
         for operand in node.operands:
@@ -180,17 +180,17 @@ def _waiting(order: Sequence[Any], outputs: Sequence[Value]) -> dict[Any, bool]:
 
 
 class _Writer:
-    """Reads recorded nodes in topological order, and writes what they mean to a trace.
+    """Writes recorded nodes, in topological order, to a trace.
 
-    A product or sum that only one sum reads waits: its terms become terms of that sum.
+    A product or sum whose only reader is a sum waits: its terms become terms of that sum.
     """
 
     def __init__(self, trace: Trace, waiting: dict[Any, bool], given: dict[Value, int]) -> None:
         self.trace, self.waiting = trace, waiting
         self.written: dict[Any, int] = dict(given)
         self.sequences: dict[int, tuple[int, ...]] = {}  # by the id of a sequence of nodes
-        self.products: dict[Any, tuple[int, int]] = {}  # those that wait, as pairs of positions
-        self.sums: dict[Any, list[Any]] = {}  # those that wait, as positions and pairs of them
+        self.products: dict[Any, tuple[int, int]] = {}  # waiting products, as pairs of positions
+        self.sums: dict[Any, list[Any]] = {}  # waiting sums, as positions and pairs of them
 
     def read(self, node: Any) -> None:
         row, operands, trace = node.primitive, node.operands, self.trace
@@ -209,7 +209,7 @@ class _Writer:
                 self.written[node] = position
             return
         if isinstance(row, Given):
-            row.array()  # which refuses
+            row.array()  # it raises
         positions: list[Any] = [
             self._sequence(operand) if type(operand) is tuple else self.position(operand)
             for operand in operands
@@ -239,9 +239,9 @@ class _Writer:
         return known
 
     def position(self, node: Any) -> int:
-        """The position of a node in the trace; it is written now if it had not been."""
+        """The position of a node in the trace; a new constant, if it is a leaf that was not given."""
         position = self.written.get(node)
-        if position is None:  # a leaf: only a sum reads what waits
+        if position is None:  # a leaf: other nodes are written, or wait for a sum
             if node.requires_grad:
                 raise ValueError(
                     f"the output depends on {describe(node)} (data {node.data!r}), which is neither in "
@@ -251,7 +251,7 @@ class _Writer:
         return position
 
     def _terms(self, nodes: Iterable[Any]) -> list[Any]:
-        """The terms of a sum, with those of the sums among them. The longest list is extended, not copied."""
+        """The terms of a sum and of the sums in it. The longest list is extended, not copied."""
         terms: list[Any] = []
         for node in nodes:
             part = self.sums.pop(node, None)
@@ -268,9 +268,8 @@ class _Writer:
     def _sum(self, terms: list[Any], is_sequence: bool = False) -> int:
         """The position of a sum; its products become one dot product.
 
-        A sequence of one or two terms stays one, for others like it may have more.
-
-        Terms that depend on inputs are added up apart from the others, which are the same for all examples.
+        Sequences of one or two terms stay sequences, since similar ones may be longer. Terms that depend on
+        inputs are summed apart from the others, which are the same for all examples.
         """
         trace = self.trace
         if len(terms) > 1:

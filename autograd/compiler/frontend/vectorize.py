@@ -1,12 +1,12 @@
 """From a trace of scalars to nodes on arrays: equal computations on different scalars become one node.
 
-Scalars of one row of the table whose operands come from the same groups form a group, and each group becomes
-one node. No member of a group depends on another, for all operands are in earlier groups. Members may have
-any order; they get that of their operands, so that an operand is mostly a slice. Dot products of l sequences
-with r others, all with all, are one matrix product (l, r).
+Scalars of one row whose operands come from the same groups form a group, and each group becomes one node. No
+member of a group depends on another, since all operands are in earlier groups. Members are sorted by their
+operands, so that an operand is mostly a slice. Dot products of l sequences with r others, all with all, are
+one matrix product (l, r).
 
-Sums of many lengths, as those of attention over more and more positions, are one group too: the shorter ones
-are padded with what adds nothing. Without it all that follows would be there once for each length.
+Sums of many lengths, such as attention over more and more positions, are one group too: the shorter ones are
+padded with neutral numbers. Otherwise every later group would be split by length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["vectorize"]
 
 Key = Any
 
-# By the row of a sum the number that pads its sequences. What pads a softmax has the probability 0.
+# By row the number that pads its sequences. Padding of a softmax has the probability 0.
 NEUTRAL = {SUM: 0.0, DOT: 0.0, TABLE["logsumexp"]: -math.inf, **dict.fromkeys(FUSED, -math.inf)}
 
 
@@ -37,9 +37,9 @@ def vectorize(trace: Trace, fold: bool = False) -> list[Node]:
 
     With `fold`, biases are weights of one more input, which is 1: the matrix product adds them.
     """
-    vectorizer = _Vectorizer(trace, trace.constant(1.0) if fold else None)
+    made = _Vectorizer(trace, trace.constant(1.0) if fold else None)
     outputs = [
-        vectorizer.graph.gather(vectorizer.node(position), np.array([vectorizer.place[position]]))
+        made.graph.gather(made.nodes[made.group[position]], made.place[[position]])
         for position in trace.outputs
     ]
     return checked("vectorized", outputs)
@@ -66,19 +66,15 @@ class _Vectorizer:
         self.place[trace.parameters : trace.parameters + trace.inputs] = np.arange(trace.inputs)
         constants = np.array(list(trace.constants.values()) or [0.0])
         self.place[list(trace.constants)] = np.arange(len(trace.constants))
-        self.nodes: list[Any] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
+        self.nodes: list[Node] = [self.graph.parameters, self.graph.inputs, self.graph.constant(constants)]
         self._origins = np.array(self.group, dtype=np.intp)
         for positions in groups.values():
             self.nodes.append(self._node(positions))
 
-    def node(self, position: int) -> Node:
-        node: Node = self.nodes[self.group[position]]
-        return node
-
     # --- groups
 
     def _grouped(self) -> dict[Key, list[int]]:
-        """The positions of each group; sequences whose padding would cost too much are grouped by length."""
+        """The positions of each group; sequences that are costly to pad are grouped by length."""
         trace, apart = self.trace, set[int]()
         while True:
             self.group: list[int] = [0] * trace.parameters + [1] * trace.inputs
@@ -99,7 +95,7 @@ class _Vectorizer:
             apart.update(*costly)
 
     def _is_costly(self, positions: list[int]) -> bool:
-        """Whether sequences of several lengths are better not padded: they are few, or very different."""
+        """Whether sequences should not be padded: they have few lengths, or very different ones."""
         if self.trace.rows[positions[0]] not in NEUTRAL:
             return False
         sequences = {self.trace.operands[position][0] for position in positions}
@@ -108,19 +104,19 @@ class _Vectorizer:
         return kinds > 1 and (kinds < tuning.PADDED_LENGTHS or padded > tuning.PADDED_MOST * sum(lengths))
 
     def _key(self, row: Primitive, operands: tuple[Any, ...], by_length: bool) -> Key:
-        """What the positions of a group have in common: the row, and the groups of the operands."""
+        """The key of a group: the row, and the groups of the operands."""
         if row in FUSED:
             return (row, self._pattern(operands[0], by_length))
         parts = [
             self._pattern(operand, by_length) if type(operand) is tuple else self.group[operand]
             for operand in operands
         ]
-        if row in (POW, POWER, MONOMIAL):  # their exponents decide how they are computed
+        if row in (POW, POWER, MONOMIAL):  # the exponent decides how it is computed
             parts += [self.trace.constants.get(operand) for operand in operands[1:]]
         return (row, *parts)
 
     def _pattern(self, sequence: tuple[int, ...], by_length: bool) -> Any:
-        """The groups of the elements of a sequence, and its length unless it may be padded."""
+        """The groups of a sequence's elements, and its length unless it may be padded."""
         pattern = self._patterns.get(sequence)
         if pattern is None:
             origins = list(map(self.group.__getitem__, sequence))
@@ -131,7 +127,7 @@ class _Vectorizer:
     # --- nodes
 
     def _read(self, positions: list[int]) -> tuple[Primitive, list[Any]]:
-        """The row of a group, and its operands for each position, with sequences of one length."""
+        """The row of a group and the operands of each position, with sequences of one length."""
         row: Any = self.trace.rows[positions[0]]
         operands = [self.trace.operands[position] for position in positions]
         if row not in NEUTRAL:
@@ -157,20 +153,23 @@ class _Vectorizer:
         if row is TAKE:
             return self._taken(positions, operands)
         if row is DOT:
-            node = self._matrix_product(positions, operands)
-            if node is not None:
-                return node
-        columns: list[Any] = []
-        for column in zip(*operands):
-            several = type(column[0]) is tuple
-            columns.append(
-                np.array(column, dtype=np.intp).reshape(len(positions), -1).T if several else np.array(column)
-            )
-        order = self._sorted(columns)
+            product = self._matrix_product(positions, operands)
+            if product is not None:
+                return product
+        columns: list[Any] = [
+            np.array(column, np.intp).reshape(len(positions), -1).T
+            if type(column[0]) is tuple
+            else np.array(column)
+            for column in zip(*operands)
+        ]
+        # By the first operand, then by the others; sequences by their first elements.
+        keys = [self.place[each[0] if each.ndim == 2 else each] for each in columns if len(each)]
+        order = np.lexsort(keys[::-1]) if keys else np.arange(len(positions))
         self.place[np.array(positions)[order]] = np.arange(len(positions))
         if row is DOT:
             left, right, *bias = (self._rows(column[..., order], column.ndim - 1) for column in columns)
-            return self._plus(self._along(self.graph.apply(MUL, [left, right])), bias)
+            node = self._along(self.graph.apply(MUL, [left, right]))
+            return self.graph.apply(ADD, [node, *bias]) if bias else node
         columns = [column[..., order] for column in columns]
         shape = self._shape(columns)
         args = [self._rows(column.reshape(*column.shape[:-1], *shape), column.ndim - 1) for column in columns]
@@ -186,13 +185,10 @@ class _Vectorizer:
         total = self.graph.reduce_sum(x, 0)
         return self.graph.reshape(total, total.shape[1:])
 
-    def _plus(self, node: Node, bias: Sequence[Node]) -> Node:
-        return self.graph.apply(ADD, [node, bias[0]]) if bias else node
-
     def _shape(self, columns: list[Indices]) -> tuple[int, ...]:
-        """The shape of a group: two axes if operands are evenly spaced along them, and in a line are not.
+        """The shape of a group: two axes if an operand is evenly spaced along two axes and not along one.
 
-        So a number for each row, or for each column, is broadcast, and its adjoint a sum along an axis.
+        Then a number for each row or column is broadcast, and its adjoint is a sum along an axis.
         """
         size = columns[0].shape[-1]
         for column in columns:
@@ -204,17 +200,8 @@ class _Vectorizer:
                     return size // width, width
         return (size,)
 
-    def _sorted(self, columns: list[Any]) -> Indices:
-        """The order of a group's positions by their operands, the first operand first."""
-        keys = []
-        for column in columns:
-            first = column[0] if column.ndim == 2 and len(column) else column
-            if column.ndim == 1 or len(column):
-                keys.append(self.place[first])
-        return np.lexsort(keys[::-1]) if keys else np.arange(columns[0].shape[-1])
-
     def _matrix_product(self, positions: list[int], operands: list[Any]) -> Node | None:
-        """The dot products of l sequences with r others as one product (l, r), if all are taken with all."""
+        """Dot products of l sequences with r others, all with all, as one matrix product (l, r)."""
         graph = self.graph
         lefts, rights = (list(dict.fromkeys(operand[i] for operand in operands)) for i in (0, 1))
         pairs = {operand[:2] for operand in operands}
@@ -238,11 +225,11 @@ class _Vectorizer:
             biased = False
         node = graph.matmul(self._rows(np.array(lefts), whole=2), self._rows(np.array(rights).T, whole=2))
         if biased:
-            node = self._plus(node, [self._rows(table)])
+            node = graph.apply(ADD, [node, self._rows(table)])
         return graph.broadcast(node, (len(lefts), wide))
 
     def _folds(self, biases: Indices, rights: list[Any]) -> bool:
-        """Whether biases may be weights: one for each row, and few inputs to be copied beside the 1."""
+        """Whether biases may be weights: one for each row, and few raw inputs to copy beside the 1."""
         if self.one is None or not self._batched(rights[0]) or (biases != biases[:, :1]).any():
             return False
         raw = all(self.group[position] == 1 for position in rights[0])
@@ -261,18 +248,18 @@ class _Vectorizer:
         return [sequences[i] for i in np.lexsort(first.T[::-1])]
 
     def _lay_out(self, positions: list[int], rows: Sequence[Any], columns: Sequence[Any], pairs: Any) -> None:
-        """The places of positions in a grid of rows and columns, a pair of a row and a column for each."""
+        """Place positions in a grid of rows and columns, by the row and column of each."""
         row_of, column_of = ({each: i for i, each in enumerate(side)} for side in (rows, columns))
         self.place[positions] = [row_of[row] * len(columns) + column_of[column] for row, column in pairs]
 
     def _fused(self, row: Primitive, positions: list[int], operands: list[Any]) -> Node:
-        """All the results for each set of arguments at once: (arguments, sets)."""
+        """All results of each set of arguments at once: (arguments, sets)."""
         sets = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         self._lay_out(positions, range(len(sets[0])), sets, [each[::-1] for each in operands])
         return self.graph.fused(row, self._rows(np.array(sets).T, whole=2))
 
     def _taken(self, positions: list[int], operands: list[Any]) -> Node:
-        """Rows of one table, if each index takes from all of its columns; or one number for each index."""
+        """Rows of one table, if each index takes from all columns; otherwise one number for each index."""
         tables = self._ascending(list(dict.fromkeys(values for values, _ in operands)))
         indices = sorted({index for _, index in operands}, key=self.place.__getitem__)
         if len(tables) * len(indices) != len(positions):
@@ -282,7 +269,7 @@ class _Vectorizer:
         self._lay_out(positions, tables, indices, operands)
         table = self._rows(np.array(tables).T, whole=2)
         taken = self.graph.take_rows(table, self._rows(np.array(indices), whole=1))
-        # Columns first, as in matrix products: then what follows has the same order.
+        # Columns first, the order of matrix products.
         return self.graph.gather(taken, np.arange(taken.size).reshape(taken.shape).T)
 
     # --- operands
@@ -290,7 +277,7 @@ class _Vectorizer:
     def _rows(self, positions: Indices, whole: int = 0) -> Node:
         """The node whose rows are these positions.
 
-        An axis along which all positions are the same gets length 1, except the first `whole` axes.
+        Except the first `whole` axes, an axis along which all positions are equal gets length 1.
         """
         for axis in range(whole, positions.ndim):
             if positions.shape[axis] > 1 and (positions == positions.take([0], axis)).all():
@@ -308,6 +295,6 @@ class _Vectorizer:
             pieces.append((index, self.graph.gather(self.nodes[origin], self.place[flat[index]])))
             read[index] = end + order
             end += len(used)
-        if end < len(flat):  # what is read several times is put side by side, and read there
+        if end < len(flat):  # rows that are read several times are collected first
             return self.graph.gather(self.graph.scatter_add((end,), taken), read.reshape(positions.shape))
         return self.graph.scatter_add(positions.shape, pieces)

@@ -53,7 +53,7 @@ def _derivatives(output: Node, leaves: Node, adjoint: Node) -> Node:
 
 
 class _Sweep:
-    """A reverse sweep, with the adjoints so far as contributions.
+    """A reverse sweep that collects contributions to adjoints.
 
     `where` never differentiates the branch not taken. In a batch some examples take a branch and some do not,
     so a node that only branches read has a mask: 0 for each row and example that no taken branch reads.
@@ -61,7 +61,7 @@ class _Sweep:
     Attributes
     ----------
     active : the nodes that depend on the leaves.
-    contributions : by node pairs of an index and an adjoint of the rows that it names; None for all rows.
+    contributions : by node pairs of an index, or None for all rows, and the adjoint of these rows.
     masks : by node its mask, None if all count.
     """
 
@@ -90,7 +90,7 @@ class _Sweep:
         return functools.reduce(lambda a, b: self.graph.apply(ADD, [a, b]), whole)
 
     def add(self, arg: Node, adjoint: Node, mask: Node | None, index: Indices | None = None) -> None:
-        """A contribution to a node, in a shape that broadcasts to its own, or to that of its rows `index`."""
+        """Add a contribution to a node, in a shape that broadcasts to its own, or to that of `index`."""
         if arg not in self.active:
             return
         graph = self.graph
@@ -113,14 +113,14 @@ class _Sweep:
     def add_summed(
         self, node: Node, arg: Node, adjoint: Node, mask: Node | None, index: Indices | None = None
     ) -> None:
-        """A contribution in the shape of `node`, added up to what was broadcast to it."""
+        """Add a contribution in the shape of `node`, summed over the axes that broadcasting added."""
         shape = arg.shape if index is None else index.shape
         if mask is not None:
             mask = self._summed(node, shape, arg.batched, mask)
         self.add(arg, self._summed(node, shape, arg.batched, adjoint), mask, index)
 
     def _summed(self, node: Node, shape: Shape, batched: bool, adjoint: Node) -> Node:
-        """An adjoint that broadcasts to the shape of `node`, added up along axes of length 1."""
+        """An adjoint of `node`, summed over the axes and examples that an operand of this shape lacks."""
         graph = self.graph
         for axis, (length, own) in enumerate(zip(node.shape, shape, strict=True)):
             if own == 1 and length != 1:
@@ -160,13 +160,13 @@ def _apply(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
 
 
 def _select(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
-    """The adjoint goes to the operand that was taken, and to no other."""
+    """Only the selected operand gets the adjoint."""
     apply = sweep.graph.apply
     for position, arg in enumerate(node.args):
         if arg not in sweep.active:
             continue
         if node.row is WHERE:
-            # 1 instead of the condition: masks are added up, and conditions may add up to 0.
+            # 1 instead of the condition: masks are summed, and conditions may sum to 0.
             choices = [sweep.one, sweep.zero] if position == 1 else [sweep.zero, sweep.one]
             taken = apply(WHERE, [node.args[0], *choices]) if position else sweep.zero
         else:
@@ -176,7 +176,7 @@ def _select(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
 
 
 def partials_of(node: ir.Apply) -> Sequence[Any]:
-    """The partials of a row, a `Node` or a number for each operand; of a sequence one or a list."""
+    """The partials of a row: a node or number for each operand, for a sequence one or a list."""
     row, graph = node.row, node.graph
     if row.left == CONSTANT:  # so are they all
         return row.partials(node, *node.args)
@@ -194,13 +194,13 @@ def partials_of(node: ir.Apply) -> Sequence[Any]:
 
 
 def elements_of(arg: Node) -> list[Indices]:
-    """For each element of a sequence, which is the first axis, its rows."""
+    """The rows of each element of a sequence, which is the first axis."""
     return list(np.arange(arg.size, dtype=np.intp).reshape(arg.shape))
 
 
 @functools.cache
 def is_taken(row: Primitive, position: int) -> Primitive:
-    """Whether a row that selects takes the operand at a position, as 0 or 1: not a row of the table."""
+    """A row outside of the table: 1 where a selecting row takes the operand at a position, otherwise 0."""
 
     def forward(*args: float) -> float:
         return float(row.select(*args) == position)  # type: ignore[misc]  # it does select
@@ -263,9 +263,9 @@ def _matmul(sweep: _Sweep, node: ir.MatMul, adjoint: Node) -> None:
 def _of_taken(
     sweep: _Sweep, multiply: Callable[[Node, Node], Node], factor: Node, adjoint: Node, mask: Node | None
 ) -> Node:
-    """A product with an adjoint, in which 0 · inf and 0 · nan are 0 where the mask is.
+    """A product with an adjoint in which 0 · inf and 0 · nan are 0 where the mask is 0.
 
-    If a product that counts is not finite, the sum is the plain one.
+    Where a product that counts is not finite, it is the plain product.
     """
     if mask is None:
         return multiply(factor, adjoint)
@@ -279,7 +279,7 @@ def _of_taken(
 
 @VJPS.of(ir.TakeRows)
 def _take_rows(sweep: _Sweep, node: ir.TakeRows, adjoint: Node) -> None:
-    """What was taken gets the adjoint; the mask keeps it from all that was not."""
+    """Only rows that were taken get the adjoint."""
     graph, (table, _), taken = sweep.graph, node.args, sweep.mask
     if taken is not None or not _takes_of_all_sets(node):
         taken = graph.add_rows(sweep.one if taken is None else taken, node)
@@ -287,7 +287,7 @@ def _take_rows(sweep: _Sweep, node: ir.TakeRows, adjoint: Node) -> None:
 
 
 def _takes_of_all_sets(node: ir.TakeRows) -> bool:
-    """Whether one result is taken for each set of arguments of a fused row: then all arguments are read."""
+    """Whether one result is taken of each set of arguments of a fused row, which reads all arguments."""
     table, fused = node.args[0], node.args[0].source
     if not isinstance(fused, ir.Fused) or fused.shape[0] != node.length or len(fused.row.domain) == 1:
         return False
@@ -300,7 +300,7 @@ def _takes_of_all_sets(node: ir.TakeRows) -> bool:
 
 @VJPS.of(ir.LeaveOneOutSum, ir.Outer, ir.BatchSum, ir.AddRows)
 def _of_adjoint_programs(sweep: _Sweep, node: Node, adjoint: Node) -> None:
-    """Refused: only adjoint programs and expanded fused rules have these, and fused rules have VJPs."""
+    """Refused: these are only in adjoint programs and in expanded fused rules."""
     raise NotImplementedError(  # refused: only programs that are derivatives already have these
         f"no VJP for {node!r}: differentiate the program before its fused rules are expanded, and a gradient "
         "by its JVP"

@@ -1,4 +1,4 @@
-"""Index maps: arrays of row numbers, as of a gather or a scatter-add."""
+"""Index maps: the arrays of row numbers of gathers and scatter-adds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def strides_of(index: Indices) -> tuple[int, Shape] | None:
 
 
 def is_injective(index: Indices) -> bool:
-    """Whether no row is named twice."""
+    """Whether no row occurs twice."""
     return index.size == 0 or int(np.bincount(index.reshape(-1)).max()) == 1
 
 

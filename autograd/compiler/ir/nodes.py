@@ -1,12 +1,11 @@
 """The array program: a graph of nodes, each an array for one example or for the whole batch.
 
 The axes of a node, one or two, are its *rows*; a batched node has them for each example. Each operation is a
-subclass of `Node` with a shape rule, `infer`, and its algebra, `simpler`. Its VJP is in `ir.adjoint`, its
-JVP in `ir.tangent`, its code in the folder of each back end; `ir.registry` requires that none is missing.
+subclass of `Node` with a shape rule, `infer`, and simplifications, `simpler`. Its VJP is in `ir.adjoint`, its
+JVP in `ir.tangent`, its code in the folder of each back end; `ir.registry` finds a missing one.
 
-A `Graph` makes the nodes: it folds constants, and gives the same node for the same computation. Rules of
-the table run on nodes as they do on floats, since nodes have operators and `__primitive__`: that is how the
-adjoint program comes from the table's partials.
+A `Graph` makes the nodes: it folds constants, and returns one node for equal computations. Rules of the
+table run on nodes as on floats, so the adjoint program comes from the table's partials.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ OPERATIONS: list[type[Node]] = []
 
 
 class Unknown:
-    """A number or array that is not known yet, in a rule of the table: all that is done to it applies rows.
+    """A number or array that is not known yet: operators and numpy's functions apply rows of the table to it.
 
     A subclass has ``__primitive__(row, args)``.
     """
@@ -50,7 +49,7 @@ class Unknown:
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **named: Any) -> Any:
-        """numpy's functions, as the rules of optimizers use them."""
+        """numpy's functions, which the rules of optimizers call."""
         row = _ROWS.get(ufunc)
         if row is None or method != "__call__" or named:
             return NotImplemented
@@ -90,10 +89,10 @@ class Node(Unknown):
 
     Attributes
     ----------
-    args : the nodes that it is computed from.
+    args : its operands.
     shape : its rows, without the batch.
     batched : whether each example has rows of its own.
-    graph, number : its graph, and its position there: operands come first.
+    graph, number : its graph, and its position there, after its operands.
     """
 
     __slots__ = ("args", "batched", "graph", "number", "shape")
@@ -116,7 +115,7 @@ class Node(Unknown):
         raise NotImplementedError  # abstract: each operation has its shape rule
 
     def simpler(self, graph: Graph) -> Node | None:
-        """A node of the same numbers that takes less time, if there is one."""
+        """An equal node that is cheaper, if there is one."""
         return None
 
     @property
@@ -125,7 +124,7 @@ class Node(Unknown):
 
     @property
     def key(self) -> Any:
-        """Equal for two nodes exactly if they are the same computation."""
+        """Equal for two nodes exactly if they compute the same."""
         return (type(self), *[arg.number for arg in self.args], *map(_hashable, self.fields))
 
     @property
@@ -139,12 +138,12 @@ class Node(Unknown):
 
     @property
     def scalar(self) -> float | None:
-        """The number of a constant that has one, otherwise None."""
+        """The number of a constant of size 1, otherwise None."""
         return float(self.data.flat[0]) if isinstance(self, Constant) and self.data.size == 1 else None
 
     @property
     def source(self) -> Node:
-        """The node whose numbers these are: a gather has none of its own."""
+        """The node that has the numbers: for a gather its operand."""
         return self.args[0] if isinstance(self, Gather) else self
 
     def __repr__(self) -> str:
@@ -189,7 +188,7 @@ def applies(node: Node, *rows: Primitive) -> bool:
     return isinstance(node, Apply) and node.row in rows
 
 
-# --- operations: what is given
+# --- operations: leaves
 
 
 class Parameters(Node):
@@ -213,7 +212,7 @@ class Inputs(Node):
 
 
 class Symbol(Node):
-    """A number that is given with each call, (1,).
+    """A number that each call sets, (1,).
 
     "cotangent" is the adjoint of each example's output, "total_cotangent" its sum over the batch,
     "batch_size" B, and "rate" the learning rate of an update.
@@ -240,9 +239,9 @@ class Constant(Node):
 
 
 class Apply(Node):
-    """A row of the table, element by element; operands are broadcast against each other.
+    """A row of the table, elementwise; operands broadcast against each other.
 
-    A sequence operand of the row is the first axis of an operand.
+    A sequence of the row is the first axis of an operand.
     """
 
     __slots__ = ("row",)
@@ -278,7 +277,7 @@ class Apply(Node):
 
 
 def _integer_power(graph: Graph, row: Primitive, args: Sequence[Node]) -> Node | None:
-    """A power with a small whole exponent as products; c · aⁿ⁻ᵏ likewise."""
+    """A power with a small whole exponent, or c · aⁿ⁻ᵏ, as products."""
     c, (a, n), k = (args[0], args[1:3], args[3].scalar) if row is MONOMIAL else (None, args, 0.0)
     if n.scalar is None or k is None:
         return None
@@ -287,7 +286,7 @@ def _integer_power(graph: Graph, row: Primitive, args: Sequence[Node]) -> Node |
     exponent = n.scalar - k
     if exponent not in (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0) or exponent + k != n.scalar:  # it was rounded
         return None
-    if c is not None and k > 0.0 and not c.scalar:  # it is 0 where c is, whatever a is
+    if c is not None and k > 0.0 and not c.scalar:  # it is 0 where c is 0, whatever a is
         return None
     factor: Any = graph.constant(1.0) if c is None else c
     if exponent < 0:
@@ -299,7 +298,7 @@ def _integer_power(graph: Graph, row: Primitive, args: Sequence[Node]) -> Node |
 
 
 class Fused(Node):
-    """A row for all of its arguments at once, which are the first axis; see `ir.fused_rules`."""
+    """A row for all of its arguments at once, along the first axis; see `ir.fused_rules`."""
 
     __slots__ = ("row",)
     row: Primitive
@@ -309,11 +308,11 @@ class Fused(Node):
         return (x.shape if len(self.row.domain) > 1 else x.shape[1:]), x.batched
 
 
-# --- operations: rows from here to there
+# --- operations: moving rows
 
 
 class Gather(Node):
-    """The rows of x, counted along all axes, that `index` names: y[i] = x.flat[index[i]], in its shape."""
+    """y[i] = x.flat[index[i]], in the shape of `index`."""
 
     __slots__ = ("index",)
     index: Indices
@@ -333,7 +332,7 @@ class Gather(Node):
 
 
 class ScatterAdd(Node):
-    """Zeros of the shape `rows`, with each operand added at the rows that its index names."""
+    """Zeros of the shape `rows`, with each operand added at its index."""
 
     __slots__ = ("indices", "rows")
     indices: list[Indices]
@@ -343,7 +342,7 @@ class ScatterAdd(Node):
         return self.rows, any(arg.batched for arg in self.args)
 
     def simpler(self, graph: Graph) -> Node | None:
-        """Rows that only change their places are gathered from there, which takes no time."""
+        """A permutation of the rows is a gather, which costs nothing."""
         if len(self.args) != 1 or self.args[0].size != self.size:
             return None
         (x,), order = self.args, self.indices[0].reshape(-1)
@@ -357,10 +356,10 @@ class ScatterAdd(Node):
 
 
 class TakeRows(Node):
-    """Rows of a table (R, n) that computed numbers (m,) name: y[j] = table[starts[j] + index[j]], (m, n).
+    """Rows of a table (R, n) at computed indices (m,): y[j] = table[starts[j] + index[j]], (m, n).
 
-    Each number is an index of the row `take` into so many rows, the `length`, from its start on. `Program`
-    checks those that are inputs, before it runs. A back end checks all others as they come, or refuses them.
+    Each index is that of the row `take`, into the `length` rows from its start on. `Program` checks indices
+    that are inputs before it runs. A back end checks all others, or refuses the program.
     """
 
     __slots__ = ("length", "starts")
@@ -373,9 +372,9 @@ class TakeRows(Node):
 
 
 class AddRows(Node):
-    """Zeros (`rows`, n), with each row of x (m, n) added where `TakeRows` takes it from: its transpose.
+    """The transpose of `TakeRows`: zeros (`rows`, n), each row of x (m, n) added where it was taken from.
 
-    If it is `summed`, all examples add to the same rows: it is the sum over the batch.
+    If `summed`, it is the sum over the batch.
     """
 
     __slots__ = ("length", "rows", "starts", "summed")
@@ -390,7 +389,7 @@ class AddRows(Node):
 
 
 class Broadcast(Node):
-    """x in the shape `rows`; with `everywhere` once for each example."""
+    """x in the shape `rows`; with `everywhere` batched."""
 
     __slots__ = ("everywhere", "rows")
     everywhere: bool
@@ -412,9 +411,9 @@ class Broadcast(Node):
 
 
 class Reduce(Node):
-    """The sum, maximum or minimum along an axis, which stays with length 1.
+    """The sum, maximum or minimum along an axis, which keeps the length 1.
 
-    The minimum is that of the numbers and of their count K; nan is left out.
+    The minimum is over the numbers and their count K, and ignores nan.
     """
 
     __slots__ = ("axis", "how")
@@ -431,7 +430,7 @@ class Reduce(Node):
 
 
 class LeaveOneOutSum(Node):
-    """yᵢ = Σ xⱼ over j ≠ i along the first axis, without subtraction."""
+    """yᵢ = Σ xⱼ over j ≠ i along the first axis, without a subtraction, which would lose digits."""
 
     __slots__ = ()
 
@@ -491,7 +490,7 @@ class BatchSum(Node):
 
 
 class Graph:
-    """A growing array program of P parameters and I inputs: a method for each operation.
+    """An array program of P parameters and I inputs, with a method for each operation.
 
     Attributes
     ----------
@@ -512,7 +511,7 @@ class Graph:
         )
 
     def make(self, operation: type[Node], args: Sequence[Node], *fields: Any) -> Node:
-        """The node that computes this: a simpler one, one that is there, or a new one."""
+        """The node of this computation: a simpler one, a known one, or a new one."""
         node = operation(args, *fields)
         simpler = node.simpler(self)
         if simpler is not None:
@@ -531,7 +530,7 @@ class Graph:
         return value if isinstance(value, Node) else self.constant(value)
 
     def rule(self, row: Primitive, args: Sequence[Any]) -> Node:
-        """A row as a rule applies it: sequences are lists of nodes and numbers."""
+        """A row applied to nodes and numbers, and to lists of them for sequences."""
         if not row.vectors:
             return self.apply(row, list(map(self.node, args)))
         lists: list[Any] = [
@@ -553,7 +552,7 @@ class Graph:
         return self.apply(row, [self.stack(arg) if i in row.vectors else arg for i, arg in enumerate(lists)])
 
     def stack(self, values: Sequence[Node]) -> Node:
-        """Nodes as the rows of one more axis, the first."""
+        """Nodes stacked along a new first axis."""
         shape = np.broadcast_shapes(*[value.shape for value in values])
         whole = [self.broadcast(value, shape) for value in values]
         index = np.arange(len(values) * math.prod(shape)).reshape(len(values), *shape)
@@ -563,7 +562,7 @@ class Graph:
         return self.make(Apply, args, row)
 
     def find(self, row: Primitive, args: Sequence[Node]) -> Node | None:
-        """The node that applies a row to these nodes, if there is one."""
+        """The known node that applies a row to these nodes, if there is one."""
         return self._known.get(Apply(args, row).key)
 
     def fused(self, row: Primitive, x: Node) -> Node:
@@ -583,13 +582,13 @@ class Graph:
         return self.make(TakeRows, [table, index], table.shape[0], np.zeros(index.shape[0], np.intp))
 
     def take_each(self, table: Node, index: Node) -> Node:
-        """Of each row of a table (m, K) the number at an index of its own, (m, 1)."""
+        """One number of each row of a table (m, K), at an index of its own, (m, 1)."""
         m, K = table.shape
         flat = self.reshape(table, (m * K, 1))
         return self.make(TakeRows, [flat, self.reshape(index, (m,))], K, np.arange(m) * K)
 
     def add_rows(self, x: Node, like: TakeRows) -> Node:
-        """The transpose of what another node takes, of rows in its shape."""
+        """The transpose of another node, applied to rows in its shape."""
         table, index = like.args
         summed = like.batched and not table.batched
         rows = self.broadcast(x, like.shape, everywhere=summed)
@@ -620,12 +619,12 @@ class Graph:
         return self.make(BatchSum, [x])
 
     def scaled(self, x: Node, factor: Node) -> Node:
-        """All rows of x, along one axis, times a factor of size 1."""
+        """The rows of x, flattened, times a factor of size 1."""
         return self.apply(MUL, [self.reshape(factor, (1,)), self.reshape(x, (x.size,))])
 
 
 def ancestry(nodes: Iterable[Node]) -> list[Node]:
-    """The nodes and all that they are computed from, operands first."""
+    """The nodes and all their ancestors, operands first."""
     found: dict[int, Node] = {}
     pending = list(nodes)
     while pending:
@@ -637,11 +636,11 @@ def ancestry(nodes: Iterable[Node]) -> list[Node]:
 
 
 def rewrite(outputs: Sequence[Node], rule: Callable[[Node, list[Node]], Node | None]) -> list[Node]:
-    """The outputs in a new graph, where `rule` may put another node in the place of one.
+    """The outputs in a new graph, where `rule` may replace nodes.
 
     Parameters
     ----------
-    rule : given a node and its operands in the new graph, the node to be there, or None for the same.
+    rule : takes a node and its operands in the new graph; returns its replacement, or None to keep it.
     """
     old = outputs[0].graph
     graph = Graph(old.parameters.size, old.inputs.size)

@@ -13,12 +13,9 @@ from typing import Any, TypeVar
 
 from ...engine.primitives import TABLE
 from .fused_rules import FORWARD
-from .nodes import MUL, Apply, BatchSum, Fused, Node, Reduce, ancestry, applies, rewrite
+from .nodes import Fused, Node, ancestry, applies, rewrite
 
-__all__ = [
-    "EXPAND_FUSED", "INNER_PRODUCTS", "STEP_OF_RELU", "Pass", "after_each", "checked", "run", "stages",
-    "text",
-]  # fmt: skip
+__all__ = ["EXPAND_FUSED", "STEP_OF_RELU", "Pass", "after_each", "checked", "run", "stages", "text"]
 
 RELU, STEP = TABLE["relu"], TABLE["step"]
 Outputs = list[Node]
@@ -71,24 +68,6 @@ def _expand_fused(node: Node, args: list[Node]) -> Node | None:
     return FORWARD[node.row.name](*args) if isinstance(node, Fused) else None
 
 
-def _inner_product(node: Node, args: list[Node]) -> Node | None:
-    """The batch sum of a sum of products, Σ a b, without an array of the products."""
-    if not isinstance(node, BatchSum):
-        return None
-    (x,) = args
-    graph, summed = x.graph, x.source if x.size == x.source.size == 1 else x
-    products = (
-        summed.args[0] if isinstance(summed, Reduce) and summed.how == "sum" and not summed.axis else summed
-    )
-    if x.size > 1 or not isinstance(products, Apply) or products.row is not MUL:
-        return None
-    a, b = products.args
-    if not (a.batched and b.batched and a.shape == b.shape):
-        return None
-    row = 1, products.size
-    return graph.reshape(graph.outer(graph.reshape(a, row), graph.reshape(b, row)), x.shape)
-
-
 def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
     if not applies(node, STEP):
         return None
@@ -98,5 +77,4 @@ def _step_of_relu(node: Node, args: list[Node]) -> Node | None:
 
 
 EXPAND_FUSED = Pass("fused rules expanded", _expand_fused)
-INNER_PRODUCTS = Pass("batch sums of products are inner products", _inner_product)
 STEP_OF_RELU = Pass("step(x) is step(relu(x)) where there is relu(x)", _step_of_relu)

@@ -1,4 +1,4 @@
-"""Tables with one rule for each operation: a missing one is an error when the module is imported."""
+"""Tables with a rule for each operation; a missing rule is an error on import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
 class Rules(Generic[Rule]):
-    """What one purpose does with each operation.
+    """The rules of one purpose, by operation.
 
     Examples
     --------

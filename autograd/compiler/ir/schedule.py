@@ -1,8 +1,8 @@
-"""The schedule: in which phase and step each node is computed, in which buffer, and how long that is read.
+"""The schedule: the phase, step and buffer of each node, and the lifetimes of buffers, for every back end.
 
-It is decided here once for every back end. A `Target` says what a back end can do: which phases it has,
-which nodes share a loop, which rows may be read or written where another node has them, and what it keeps
-elsewhere. From that follow the order, the aliases, and the lives and the reuse of the buffers.
+A `Target` says what a back end can do: its phases, which nodes share a loop, which rows may be read or
+written in the buffer of another node, and which nodes have no buffer. Order, aliases, lifetimes and reuse
+follow.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Buffer:
 
 
 class Target:
-    """What a back end can do, as far as a schedule depends on it.
+    """The abilities of a back end that a schedule depends on.
 
     Attributes
     ----------
     phases : their names, in order.
-    repeated : the number of the phase that runs again and again after one run of those before it.
+    repeated : the number of the phase that runs repeatedly after one run of those before it.
     """
 
     phases: Sequence[str] = ("run",)
@@ -52,47 +52,47 @@ class Target:
         return 0
 
     def waits(self, node: Node, phase: int) -> bool:
-        """Whether a node is computed in this later phase, in which all of its readers are."""
+        """Whether a node is computed in this later phase, that of all its readers."""
         return False
 
     def rank(self, node: Node) -> int:
-        """Nodes of a phase with a lower rank come first, and do not depend on those with a higher one."""
+        """Nodes of a phase come in the order of their ranks; none depends on one of a higher rank."""
         return 0
 
     def is_step(self, node: Node) -> bool:
-        """Whether something is to be done for a node. Constants and symbols are where they are read."""
+        """Whether a node takes a step. Constants and symbols are part of the code that reads them."""
         return not isinstance(node, (Constant, Symbol))
 
     def joins(self, step: Step, node: Node) -> bool:
-        """Whether a node is computed in the loop of the step before it, which is of its phase."""
+        """Whether a node is computed in the loop of the step before it, of the same phase."""
         return False
 
     def is_view(self, schedule: Schedule, node: Gather) -> bool:
-        """Whether the rows of a gather are read where its operand has them."""
+        """Whether the rows of a gather are read in the buffer of its operand."""
         return False
 
     def is_inlined(self, schedule: Schedule, node: Node) -> bool:
-        """Whether a node that is no output is computed row by row where it is read, and is no step."""
+        """Whether a node, no output, is computed row by row in the code that reads it."""
         return False
 
     def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
-        """Whether an operand whose rows are the rows `index` of a scatter-add is computed in their place."""
+        """Whether an operand is computed in its rows `index` of a scatter-add."""
         return False
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:
-        """Whether a node that is no alias has a buffer, and is not in registers or memory of the caller."""
+        """Whether a node that is no alias has a buffer, and not registers or memory of the caller."""
         return True
 
     def is_pinned(self, node: Node) -> bool:
-        """Whether a node's buffer is never given away, as that of what a repeated phase has from before."""
+        """Whether a node's buffer is never reused."""
         return False
 
     def is_rewritten(self, node: Node, arg: Node) -> bool:
-        """Whether a node may be written over an operand of its shape that nothing reads after it."""
+        """Whether a node may overwrite an operand of its shape that nothing reads later."""
         return False
 
     def kind(self, node: Node) -> Hashable:
-        """What two nodes have in common if one may have the buffer of the other."""
+        """Equal for nodes that can use the same buffer, one after the other."""
         return node.size, node.batched
 
 
@@ -101,15 +101,15 @@ class Schedule:
 
     Attributes
     ----------
-    order : all nodes, by phase and then as the graph has them, operands first.
+    order : all nodes, by phase, operands first.
     phases : the phase of each node.
-    steps : what is computed, in order.
-    readers : by node the nodes that read it, one for each operand that it is.
-    aliases : nodes whose numbers are rows of another node, and these rows.
-    once : pairs of a scatter-add and a constant in it that is written only once, for nothing overwrites it.
-    inlined : the nodes that are computed where they are read.
+    steps : the steps in order.
+    readers : by node its readers, once for each operand that it is.
+    aliases : by node that is part of another node that node and the rows.
+    once : pairs of a scatter-add and a constant in it that is written only once, since nothing overwrites it.
+    inlined : the nodes that are computed in the code that reads them.
     kept : the nodes that are read outside of their step.
-    pinned : nodes whose buffer is never given away.
+    pinned : nodes whose buffer is never reused.
     ends : by node that is no alias the last step that reads its buffer; for outputs the number of steps.
     buffers : by node that is no alias its buffer, if it has one.
     """
@@ -156,7 +156,7 @@ class Schedule:
         checked("schedule", self)
 
     def read_by(self, node: Node) -> list[Node]:
-        """The operands of a node, and for those that are inlined what they are computed from."""
+        """The operands of a node; inlined ones are replaced by their own operands."""
         found, pending = list[Node](), list(node.args)
         while pending:
             arg = pending.pop()
@@ -170,13 +170,13 @@ class Schedule:
         return self.phases[node] >= self.target.repeated
 
     def root(self, node: Node) -> Node:
-        """The node whose buffer has the numbers of this one."""
+        """The node whose buffer contains this one."""
         while node in self.aliases:
             node = self.aliases[node][0]
         return node
 
     def is_part(self, node: Node, index: Indices, arg: Node) -> bool:
-        """Whether an operand was computed in these rows of a scatter-add."""
+        """Whether an operand is computed in these rows of a scatter-add."""
         whole, rows = self.aliases.get(arg, (None, None))
         return whole is node and rows is index
 
@@ -229,7 +229,7 @@ class Schedule:
         return steps
 
     def _assign_buffers(self) -> None:
-        """A buffer is given away after the last step that reads it, or to a node that is written over it."""
+        """Give each root a buffer: one that it overwrites, a free one, or a new one."""
         free: dict[Hashable, list[Buffer]] = {}
         live: dict[Node, Buffer] = {}
         numbers = itertools.count()
@@ -252,7 +252,7 @@ class Schedule:
                 del live[node]
 
     def _gives(self, arg: Node, node: Node, number: int) -> bool:
-        """Whether a node may be written over an operand in the step of this number."""
+        """Whether a node may overwrite an operand in the step of this number."""
         return (
             arg in self.buffers
             and self.ends[arg] == number

@@ -93,7 +93,7 @@ JVPS.of(ir.ScatterAdd)(
 
 @JVPS.of(ir.Gather, ir.LeaveOneOutSum, ir.Reduce)
 def _linear(node: Node, found: dict[Node, Node]) -> Node:
-    """The operation, applied to the tangent. A maximum or minimum is only in expanded fused rules."""
+    """The operation, applied to the tangent. Maxima and minima are only in expanded fused rules."""
     if isinstance(node, ir.Reduce) and node.how != "sum":
         return _of_whole_batches(node, found)
     return node.graph.make(type(node), [found[node.args[0]]], *node.fields)
@@ -112,7 +112,7 @@ def _rows(node: Node, found: dict[Node, Node]) -> Node:
 
 @JVPS.of(ir.Outer, ir.BatchSum)
 def _of_whole_batches(node: Node, found: dict[Node, Node]) -> Node:
-    """Refused: sums over the batch are in gradients by parameters, and derivatives are of each example."""
+    """Refused: derivatives are of each example, and gradients by parameters are sums over the batch."""
     raise NotImplementedError(  # refused: a sum over the batch is of no single example
         f"no JVP for {node!r}: differentiate each example, before fused rules are expanded"
     )

@@ -1,4 +1,4 @@
-"""What is true of every graph and every schedule: a broken rewrite is found where it was made."""
+"""Invariants of every graph and schedule, so that a broken rewrite is found where it was made."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["IRError", "verify"]
 
 
 class IRError(AssertionError):
-    """A graph that no pass may make; the message names the node."""
+    """A graph that no pass may make; the message names the stage, the node and the problem."""
 
 
 def verify(outputs: Sequence[Node] | Schedule, stage: str = "program") -> None:
     """Check the nodes of a program, or its schedule.
 
-    Of nodes that operands come first and in one graph, and their shapes, index maps and dtypes. Of a schedule
-    that no number is read before it is there or after its buffer was given away, and none is written over
-    that is still to be read; the steps are gone through for that, those of the repeated phase twice.
+    Nodes: operands come first and are in the same graph; shapes, index maps and dtypes are right. Schedules:
+    no number is read before it is computed or after its buffer is reused, and none is overwritten that is
+    still to be read. The steps are followed for that, those of the repeated phase twice.
 
     Raises
     ------
-    IRError : it names the stage, the node and what is wrong.
+    IRError
     """
     if isinstance(outputs, Schedule):
         _Run(outputs, stage)
@@ -53,7 +53,7 @@ def _problem(node: Node, graph: Any) -> str | None:
         return f"its operands do not fit: {error}"
     if (fresh.shape, fresh.batched) != (node.shape, node.batched):
         return f"has the shape {fresh.shape}, {'' if fresh.batched else 'not '}batched"
-    if any(type(length) is not int and not isinstance(length, np.integer) for length in node.shape):
+    if not all(isinstance(length, (int, np.integer)) for length in node.shape):
         return "its shape is not of whole numbers"
     return _misfit(node)
 
@@ -62,11 +62,11 @@ _NONE = Buffer(-1, 0, False)
 
 
 class _Run:
-    """The steps of a schedule, gone through without numbers.
+    """The steps of a schedule, followed without numbers.
 
     Attributes
     ----------
-    valid : the nodes whose numbers are there.
+    valid : the nodes whose numbers are in memory.
     holders : by buffer the node that it belongs to now.
     parts : by node that is no alias the nodes whose numbers its buffer has had.
     """
@@ -110,7 +110,7 @@ class _Run:
             self.parts.setdefault(root, set()).add(node)
 
     def read(self, arg: Node, reader: Node) -> None:
-        """Fail unless the numbers of an operand are there."""
+        """Fail unless the numbers of an operand are in memory."""
         while not self.schedule.target.is_step(arg) and arg in self.schedule.aliases:
             arg = self.schedule.aliases[arg][0]
         if self.schedule.target.is_step(arg) and arg not in self.valid:
@@ -123,7 +123,7 @@ class _Run:
 
 
 def _in_step(node: Node, arg: Node) -> bool:
-    """Whether row i of a node is computed from row i of an operand, and from no other row of it."""
+    """Whether row i of a node is computed from row i of an operand and no other row."""
     return isinstance(node, ir.Apply) and not node.row.vectors and arg.shape == node.shape
 
 
@@ -140,8 +140,7 @@ def _misfit(node: Node) -> str | None:
         for index, arg in node.pieces:
             if index.shape != arg.shape:
                 return f"{arg.shape} rows for an index of {index.shape}"
-            if _bad_index(index, node.size):
-                return _bad_index(index, node.size)
+        return next(filter(None, (_bad_index(index, node.size) for index in node.indices)), None)
     if isinstance(node, ir.Broadcast):
         aligned = zip(args[0].shape[::-1], node.rows[::-1])
         if len(args[0].shape) > len(node.rows) or any(own not in (1, length) for own, length in aligned):
@@ -171,8 +170,5 @@ def _misfit(node: Node) -> str | None:
 def _bad_index(index: Any, rows: int) -> str | None:
     if index.dtype.kind != "i":
         return f"its index is {index.dtype}"
-    return (
-        "its index names a row that is not there"
-        if index.size and not 0 <= index.min() <= index.max() < rows
-        else None
-    )
+    fits = not index.size or 0 <= index.min() <= index.max() < rows
+    return None if fits else "its index names a row that is not there"

@@ -30,11 +30,11 @@ class JaxProgram(BackendProgram):
         super().__init__(nodes, mean, dtype, widths)
         lowering = Lowering(self.nodes, mean, self.dtype)
         self.source, self.compute = lowering.source, lowering.compute
-        self.schedule = text(self.nodes)  # line by line as they come; XLA has another
+        self.schedule = text(self.nodes)  # XLA makes its own
         self._jitted = jax.jit(self.compute)
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the nodes; one that is batched with the examples along its last axis."""
+        """The arrays of the nodes; batched ones have the examples along their last axis."""
         with jax.enable_x64(self.dtype == np.float64), np.errstate(all="ignore"):
             return tuple(map(np.array, self._jitted(parameters, batch)))
 
@@ -55,9 +55,9 @@ class JaxProgram(BackendProgram):
 
 
 def _told(parameters: Any, *others: Any) -> list[Any]:
-    """Arrays with nan for numbers that XLA takes as 0, for the engine to compute what depends on them.
+    """Arrays with nan for subnormal numbers, which XLA takes as 0, so that the engine computes the results.
 
-    With parameters that are nan it is not asked.
+    If a parameter is nan they stay, since the engine is not asked.
     """
     found, lost = [], bool(np.isnan(parameters).any())
     for each in (parameters, *others):

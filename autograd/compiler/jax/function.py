@@ -18,13 +18,13 @@ Compute = Callable[[Any, Any], tuple[Any, ...]]
 class Function:
     """``value, gradient = function(parameters, batch)``: pure, for all transformations of JAX.
 
-    ``jax.jit``, ``jax.vmap`` and ``jax.grad`` take it, on any device, and where the examples of a batch lie
-    on several, it adds up over them. The value's derivatives are the gradient and the derivatives by the
-    batch, so ``jax.grad(function.value)`` gives the same numbers; those of the gradient are by the partials
-    of the table, so kinks are as they are in the engine.
+    ``jax.jit``, ``jax.vmap`` and ``jax.grad`` take it, on any device; if the examples of a batch are on
+    several devices, it sums over them. The derivatives of the value are the compiled gradient and the
+    derivatives by the batch, so ``jax.grad(function.value)`` gives the same numbers. The gradient is
+    differentiated by the partials of the table, so kinks are those of the engine.
 
-    What is not finite stays so, where a call of the `Program` asks the engine. Reverse mode over the gradient
-    may give nan where a branch that was not taken has no finite derivative; forward mode over it, as in
+    Results that are not finite stay, where a call of the `Program` asks the engine. Reverse mode over the
+    gradient may give nan where a branch not taken has no finite derivative; forward mode over it, as in
     ``jax.hessian(function.value)``, does not.
 
     Parameters
@@ -63,7 +63,7 @@ class Function:
         return self._both(*self._given(parameters, batch))  # type: ignore[no-any-return]  # a jitted function
 
     def value(self, parameters: Any, batch: Any = None) -> Any:
-        """The value alone, (): what `jax.grad` takes. Raises: as a call."""
+        """The value alone, (), for `jax.grad`. Raises: as a call."""
         return self._value(*self._given(parameters, batch))
 
     def evaluate(self, parameters: Any, batch: Any = None) -> Any:

@@ -66,7 +66,7 @@ class Lowering:
     # --- operands
 
     def _named(self, name: str, array: Any) -> str:
-        """The name of an array that is known."""
+        """The name of a constant array."""
         self.scope[name] = array
         return name
 
@@ -83,7 +83,7 @@ class Lowering:
         return self._operand(node, node.batched, scalar=False)
 
     def _spread(self, node: Node, shape: tuple[int, ...], batched: bool) -> str:
-        """A node in a shape that it broadcasts to, as one of a batch or not."""
+        """A node, broadcast to a shape, batched or not."""
         operand = self._operand(node, batched, scalar=False)
         if (node.shape, node.batched) == (shape, batched):
             return operand
@@ -95,7 +95,7 @@ class Lowering:
         return name if len(node.shape) == 1 else f"{name}.reshape({_shape((node.size,), node.batched)})"
 
     def _taken(self, flat: str, name: str, index: Indices, count: int, batched: bool) -> str:
-        """The rows that an index names, of `count` that lie along one axis, in the shape of the index."""
+        """Rows of an array of `count` rows along one axis, in the shape of their index."""
         numbers = index.reshape(-1)
         spaced = strides_of(numbers)
         if spaced is not None and spaced[1][0] > 0:
@@ -154,7 +154,7 @@ class Lowering:
 
     @rules.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd) -> str:
-        """Rows put together and taken in their order; rows that meet are added."""
+        """The pieces, concatenated and permuted, or added where rows occur twice."""
 
         def zeros(*shape: int) -> str:
             return f"jnp.zeros({_shape(shape, node.batched)}, dtype)"

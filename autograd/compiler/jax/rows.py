@@ -1,8 +1,8 @@
-"""The rows of the table on arrays of JAX, and their derivatives, which stay the table's.
+"""The rows of the table on arrays of JAX, with the derivatives of the table.
 
-A row is the function of `jax.numpy` that its array form is in numpy, or the first of its formulas. JAX
-differentiates it by its `partials`, which run on `Traced` arrays: so kinks and tails are those of the engine,
-and derivatives of every order follow.
+A row is the function of `jax.numpy` with the name of its array form, or the first of its formulas. JAX
+differentiates it by its `partials`, which run on `Traced` arrays: kinks and tails are those of the engine,
+for derivatives of every order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 _LINEAR = {TABLE[name] for name in ("add", "sub", "mul", "neg", "where")}  # JAX has the same derivatives
-# Rows that decide or add up, whose array form is no single function of numpy.
+# Rows whose array form is several functions of numpy.
 _OWN: dict[str, Callable[..., Any]] = {
     "mod": lambda a, b: _with_signed_zeros(jnp.mod(a, b), b),
     "floordiv": lambda a, b: _with_signed_zeros(jnp.floor_divide(a, b), a / b),
@@ -51,7 +51,7 @@ def _with_signed_zeros(y: Any, like: Any) -> Any:
 
 
 def own_form(row: Primitive) -> Callable[..., Any] | None:
-    """The function of JAX for a row: the one that has the name of its array form, if numpy has that."""
+    """The function of JAX for a row: its own, or that with the name of its array form in numpy."""
     if row.name in _OWN and TABLE.get(row.name) is row:
         return _OWN[row.name]
     array = row.array
@@ -62,7 +62,7 @@ def own_form(row: Primitive) -> Callable[..., Any] | None:
 
 @functools.cache
 def on_arrays(row: Primitive) -> Callable[..., Any]:
-    """A row as a function of arrays, and of a list of them for a sequence.
+    """A row as a function of arrays, and of lists of them for sequences.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def on_arrays(row: Primitive) -> Callable[..., Any]:
 
 @functools.cache
 def checked(row: Primitive, count: int) -> Callable[..., Any]:
-    """The same for so many operands, refused at once if no formula runs on arrays of JAX."""
+    """`on_arrays` for a number of operands; it raises at once if no formula runs on arrays of JAX."""
     function = on_arrays(row)
     if own_form(row) is None:
         number = np.zeros(1, np.float32)
@@ -93,7 +93,7 @@ def _by_formula(row: Primitive, *args: Any) -> Any:
 
 
 def _tangent(row: Primitive, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """The row, and Σ ∂y/∂aᵢ · ȧᵢ; a partial by what has no tangent may be infinite, and does not count."""
+    """The row, and Σ ∂y/∂aᵢ · ȧᵢ over the operands that have a tangent: other partials may be infinite."""
     y = on_arrays(row)(*args)
     products = []
     for i, (partial, tangent) in enumerate(zip(row.partials(Traced(y), *_traced(args)), tangents)):
@@ -107,7 +107,7 @@ def _tangent(row: Primitive, args: Sequence[Any], tangents: Sequence[Any]) -> tu
 
 
 def _bare(arg: Any) -> Any:
-    """The array of a `Traced`, and those of a sequence; numbers as they are."""
+    """The array of a `Traced`, or those of a sequence; numbers stay."""
     if isinstance(arg, (list, tuple)):
         return list(map(_bare, arg))
     return arg.array if isinstance(arg, Traced) else arg
@@ -125,7 +125,7 @@ def reduce_max(x: Any) -> Any:
 
 
 def reduce_min(x: Any) -> Any:
-    """The minimum of the numbers and of their count along the first axis; nan is left out."""
+    """The minimum of the numbers and their count along the first axis, without nan."""
     count = float(len(x))
     return jnp.min(jnp.where(jnp.isnan(x), count, x), axis=0, keepdims=True, initial=count)
 
@@ -139,14 +139,14 @@ def leave_one_out_sum(x: Any) -> Any:
 
 
 def _places(index: Any, length: int, starts: Any) -> tuple[Any, Any]:
-    """The rows that indices name, (m,) or (m, B), and which of them are none: XLA cannot refuse them."""
+    """The rows of indices (m,) or (m, B), and which are out of range: XLA cannot raise."""
     wrong = ~are_places(index, length)
     starts = starts if index.ndim == 1 else starts[:, None]
     return jnp.where(wrong, 0, index).astype(jnp.int32) + starts, wrong
 
 
 def take_rows(table: Any, index: Any, length: int, starts: Any) -> Any:
-    """`TakeRows`; nan where an index is none."""
+    """`TakeRows`; nan where an index is out of range."""
     table = jnp.asarray(table)
     places, wrong = _places(index, length, starts)
     if index.ndim == 1:
@@ -173,15 +173,13 @@ def add_rows(x: Any, index: Any, length: int, starts: Any, zeros: Any) -> Any:
 
 @functools.cache
 def fused(row: Primitive) -> Callable[[Any], Any]:
-    """A row for all of its arguments at once, (K, ...): see `ir.fused_rules`."""
-    forward: Any = FORWARD[row.name]  # they run on nodes, and on these as well
-    jvp: Any = JVP[row.name]
-    function = jax.custom_jvp(lambda x: forward(Traced(x)).array)
+    """A row for all of its arguments at once, (K, ...): the rules of `ir.fused_rules`, on arrays."""
+    function = jax.custom_jvp(lambda x: FORWARD[row.name](Traced(x)).array)
 
     @function.defjvp
     def tangent(args: Any, tangents: Any) -> tuple[Any, Any]:
         y = function(*args)
-        return y, jvp(Traced(y), *map(Traced, args), *map(Traced, tangents)).array
+        return y, JVP[row.name](Traced(y), *map(Traced, args), *map(Traced, tangents)).array
 
     return function
 
@@ -191,7 +189,7 @@ def _on_traced(function: Callable[..., Any]) -> Any:
 
 
 class _Sums:
-    """What fused rules ask of the graph of a node, for arrays."""
+    """The methods of a `Graph` that fused rules call, on arrays."""
 
     reduce_max, reduce_min = _on_traced(reduce_max), _on_traced(reduce_min)
     leave_one_out_sum, reshape = _on_traced(leave_one_out_sum), _on_traced(jnp.reshape)
@@ -200,7 +198,7 @@ class _Sums:
 
 
 class Traced(Unknown):
-    """An array of JAX as the rules of the table take it: operators and functions apply rows to it."""
+    """An array of JAX, in the rules of the table."""
 
     __slots__ = ("array",)
     graph = _Sums

@@ -179,7 +179,15 @@ class Builder:
         if key not in self.tables:
             kind = ir.ArrayType(self.whole if data.dtype.kind == "i" else self.real, data.size)
             self.tables[key] = table = ir.GlobalVariable(self.module, kind, f"table{len(self.tables)}")
-            table.initializer = ir.Constant(kind, data.reshape(-1).tolist())
+            # As text: `ir.Constant` makes an object of each number.
+            flat = data.reshape(-1)
+            if data.dtype.kind == "i":
+                numbers = list(map(str, flat.tolist()))
+            else:  # the bits of doubles, which have to be numbers of the type
+                rounded = flat.astype(f"f{self.bytes}").astype(np.float64)
+                numbers = list(map("0x{:016x}".format, rounded.view(np.uint64).tolist()))
+            each = f", {kind.element} ".join(numbers)
+            table.initializer = ir.FormattedConstant(kind, f"[{kind.element} {each}]")
             table.global_constant, table.linkage = True, "internal"
         return self.tables[key]
 

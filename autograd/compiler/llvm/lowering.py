@@ -177,7 +177,7 @@ class Kernel:
     @lowerings.of(ScatterAdd)
     def _scatter_add(self, node: ScatterAdd) -> None:
         code, memory, joined = self.code, self.memory, self.layout.joined
-        adding = np.concatenate([np.unique(index) for index in node.indices])  # pieces, by row
+        adding = np.concatenate([np.zeros(0, np.intp), *map(np.unique, node.indices)])  # pieces, by row
         once = bool((np.bincount(adding, minlength=node.size) == 1).all())
         if not once:
             self._each([node.size], lambda i, lanes: memory.write(node, i[0], code.number(0.0, lanes), lanes))

@@ -15,8 +15,8 @@ from ...engine.primitive import Primitive
 from ...locks import built_once
 from .. import tuning
 from ..backends import BackendProgram, RowLowerings, Widths
-from ..ir.nodes import Node, ancestry
-from ..ir.passes import EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU
+from ..ir.nodes import Node
+from ..ir.passes import EXPAND_FUSED, STEP_OF_RELU
 from ..update_loop import Training
 from .codegen import IN_PLACE, Codegen, view
 from .scalar_codegen import OPERATORS, ScalarProgram, pays
@@ -32,9 +32,9 @@ def _array_rule(row: Primitive) -> Any:
 
 
 class ArrayProgram(BackendProgram):
-    """Nodes as Python source on arrays, followed by that on floats if a batch of one runs as floats."""
+    """Nodes as Python source on arrays, and on floats if that pays for a batch of one."""
 
-    PASSES = (EXPAND_FUSED, INNER_PRODUCTS, STEP_OF_RELU)
+    PASSES = (EXPAND_FUSED, STEP_OF_RELU)
     CHECKS_INDICES = True
     LOWERINGS: ClassVar = {
         "numpy": RowLowerings(lambda row: IN_PLACE.get(row.name), _array_rule),
@@ -56,11 +56,11 @@ class ArrayProgram(BackendProgram):
 
     @built_once
     def _scalars(self) -> ScalarProgram | None:
-        """For one example, if it pays: floats are of double precision."""
+        """The program for one example, if it pays and floats have the precision."""
         return ScalarProgram(self.nodes) if self.dtype == np.float64 and pays(self.nodes) else None
 
     def __call__(self, parameters: Any, batch: Any) -> tuple[Any, ...]:
-        """The arrays of the nodes; one that is batched with the examples along its last axis."""
+        """The arrays of the nodes; batched ones have the examples along their last axis."""
         B = len(batch)
         in_floats = self._scalars(parameters, batch) if B == 1 and self._scalars else None
         if in_floats is not None:
@@ -73,7 +73,7 @@ class ArrayProgram(BackendProgram):
         return results
 
     def _taken(self) -> Arrays:
-        """Arrays that no other thread has, by size of batch; put back into `_idle` after use."""
+        """Arrays by size of batch that no other thread has, to be put back into `_idle` after use."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -113,20 +113,9 @@ class ArrayProgram(BackendProgram):
             found = compute(chunk, cotangent, count, cotangent * count)
             parts.append([array.copy() for array in found])
         return tuple(
-            np.concatenate(arrays, axis=-1)
-            if node.batched
-            else sum(arrays)
-            if node in self._sums
-            else arrays[0]
+            np.concatenate(arrays, axis=-1) if node.batched else sum(arrays)
             for node, arrays in zip(self.nodes, zip(*parts))
         )
-
-    @built_once
-    def _sums(self) -> set[Node]:
-        """The results that are sums over the batch: of chunks they are added up."""
-        graph = self.nodes[0].graph
-        shares = {graph.cotangent, graph.total_cotangent, graph.batch_size}
-        return {node for node in self.nodes if shares.intersection(ancestry([node]))}
 
     def _numbers(self, B: int) -> tuple[float, float, float]:
         """Cotangent, batch size and total cotangent: the adjoint of each output, B, and their product."""
@@ -148,7 +137,7 @@ class ArrayProgram(BackendProgram):
             self._idle.append(arrays)
 
     def _on_batches(self, t: Training, arrays: Arrays) -> Callable[[int, int], Any]:
-        """What computes each batch of a training; a batch that is used again is loaded once."""
+        """A function that computes each batch of a training; a batch that is repeated is loaded once."""
         parameters, again = t.state[: t.parameters], None
         bound = functools.lru_cache(tuning.NUMPY_BATCH_SIZES)(lambda B: arrays(B)[0](parameters))
 

@@ -22,7 +22,7 @@ from ..ir.nodes import Indices, Node, Shape, applies
 from ..ir.registry import Rules
 from ..ir.schedule import Buffer, Schedule
 from .taking import add_rows, places, take_rows
-from .target import OPERATORS, ArrayTarget
+from .target import ArrayTarget
 
 __all__ = ["IN_PLACE", "Codegen", "view"]
 
@@ -30,10 +30,10 @@ RELU, STEP = TABLE["relu"], TABLE["step"]
 
 _SYMBOLS = "cotangent, batch_size, total_cotangent"  # arguments of `load` and `run`
 _UFUNCS = {"sum": "add", "max": "maximum", "min": "fmin"}  # of a `Reduce`
-# Rows whose array form is no single function of numpy, and which need no new arrays.
+# Rows whose array form is several functions of numpy, here without new arrays.
 _NEGATIVE = bool(np.signbit(np.maximum(np.full(65, -0.0), np.zeros(65))).any())
 _CLEAN = ("np.add({out}, 0.0, out={out})",) if _NEGATIVE else ()
-# The maximum of −0 and 0 is either of them, by the machine. An array of zeros is twice as fast as one 0.
+# The machine decides whether the maximum of −0 and 0 is −0. An array of zeros is twice as fast as one 0.
 IN_PLACE = {
     "relu": ("np.maximum({0}, {zeros}, out={out})", *_CLEAN),
     "step": ("np.maximum({0}, {zeros}, out={out})", "np.sign({out}, out={out})"),
@@ -63,16 +63,15 @@ class Codegen:
         self.running: list[str] = []
         self.lines = self.loading
         self.views: list[str] = []  # names that `load` binds to views of the batch
-        self.bound: dict[str, str] = {}  # by expression the name that it is bound to
+        self.bound: dict[str, str] = {}  # by expression its name
         self.flat: dict[Node, str] = {}  # by node its array or view, with all rows along one axis
-        self.shaped: set[Node] = set()  # nodes for which `flat` has a view in the node's own shape
+        self.shaped: set[Node] = set()  # nodes that have a view in their own shape in `flat`
         self.arrays: dict[Buffer, str] = {}
-        self.number: dict[Node, str] = {}  # by node that is a float its variable
 
     # --- names
 
     def _bind(self, expression: str, lines: list[str]) -> str:
-        """The name of an expression, which is evaluated once, in these lines."""
+        """The name of an expression that is evaluated once, in these lines."""
         if expression not in self.bound:
             name = f"v{len(self.bound)}"
             self.bound[expression] = name
@@ -82,7 +81,7 @@ class Codegen:
         return self.bound[expression]
 
     def _known(self, node: Node) -> list[str]:
-        """The lines that bind a node's array first, where views of it are bound too."""
+        """The lines that bind a node's array and its views."""
         root = self.schedule.root(node)
         if isinstance(root, ir.Parameters) or root in self.target.escaping:
             return self.binding
@@ -93,30 +92,29 @@ class Codegen:
         return self._bind(f"{self.flat[node]}.reshape({shape})", self._known(node))
 
     def _name(self, node: Node, batched: bool) -> str:
-        """A node as an operand of a node that is batched, or not."""
+        """A node as an operand of one that is batched, or not."""
         if isinstance(node, ir.Symbol):
             return node.name
         if isinstance(node, ir.Constant):
             if node.scalar is not None:
                 return repr(node.scalar)
             return self._constant(node, node.data[..., None] if batched else node.data)
-        lane = "B" if node.batched else "1" if batched else ""
-        if (node.batched or not batched) and (len(node.shape) == 1 or node in self.shaped):
+        if node.batched is batched and (len(node.shape) == 1 or node in self.shaped):
             return self.flat[node]
-        return self._shaped(node, f"{', '.join(filter(None, [*map(str, node.shape), lane]))}")
+        return self._shaped(
+            node, ", ".join([*map(str, node.shape), *["B" if node.batched else "1"] * batched])
+        )
 
     def _constant(self, node: ir.Constant, data: Any) -> str:
         name = f"c{node.number}{'b' if data.ndim > len(node.shape) else ''}"
         self.constants[name] = data.astype(self.dtype)
         return name
 
-    def _matrix(self, node: Node, batched: bool) -> str:
-        """A node as a matrix: its first axis, and all others as one."""
-        if not batched or not node.batched:
+    def _matrix(self, node: Node) -> str:
+        """A node as a matrix: all axes but the first as one."""
+        if not node.batched:
             return self._name(node, False)
-        if node.shape[1:] in ((), (1,)):
-            return self.flat[node]
-        return self._shaped(node, f"{node.shape[0]}, -1")
+        return self.flat[node] if node.size == node.shape[0] else self._shaped(node, f"{node.shape[0]}, -1")
 
     def _transposed(self, node: Node, matrix: str) -> str:
         return self._bind(f"{matrix}.T", self._known(node))
@@ -124,17 +122,19 @@ class Codegen:
     # --- arrays
 
     def _array(self, node: Node) -> str:
-        """The array for a result: part of that of a scatter-add, or its own."""
+        self._allocate(node)
+        return self._name(node, node.batched)
+
+    def _allocate(self, node: Node) -> None:
+        """The array of a node: its own, or rows of that of another one."""
         if node in self.schedule.aliases:
             whole, index = self.schedule.aliases[node]
             if whole not in self.flat:
                 self._allocate(whole)
-            self._view_of(node, whole, index)
-        else:
-            self._allocate(node)
-        return self._name(node, node.batched)
-
-    def _allocate(self, node: Node) -> None:
+            self.flat[node] = self._part(whole, index)
+            if strides_of(index.reshape(-1)) is None:
+                self.shaped.add(node)
+            return
         buffer = self.schedule.buffers[node]
         if buffer not in self.arrays:
             rows = f"({node.size}, B)" if node.batched else f"{node.size}"
@@ -142,14 +142,9 @@ class Codegen:
             self.arrays[buffer] = self._bind(f"np.empty({rows}, dtype)  # n{node.number}", lines)
         self.flat[node] = self.arrays[buffer]
 
-    def _view_of(self, node: Node, owner: Node, index: Indices) -> None:
-        self.flat[node] = self._part(owner, index)
-        if strides_of(index.reshape(-1)) is None:
-            self.shaped.add(node)
-
     def _part(self, node: Node, index: Indices) -> str:
-        """A view of evenly spaced rows of an array, along one axis if the spacing is even along that."""
-        start, steps = strides_of(index)  # type: ignore[misc]  # only rows that are evenly spaced come here
+        """A view of evenly spaced rows of an array: a slice, if their spacing is even along one axis."""
+        start, steps = strides_of(index)  # type: ignore[misc]  # callers pass evenly spaced rows
         known = self._known(node)
         flat = strides_of(index.reshape(-1))
         if flat is not None:
@@ -166,10 +161,7 @@ class Codegen:
         for step in self.schedule.steps:
             (node,) = step.nodes
             self.lines = self.running if step.phase else self.loading
-            if node in self.target.numbers:
-                self._compute(node)
-            else:
-                self.lowerings[type(node)](self, node)
+            self.lowerings[type(node)](self, node)
         results = [self._result(output) for output in self.outputs]
         used = set(re.findall(r"\bv\d+\b", "\n".join([*self.running, *results])))
         views = "".join(f"{name}, " for name in self.views if name in used)
@@ -194,11 +186,11 @@ class Codegen:
 
     @lowerings.of(ir.Constant, ir.Symbol)
     def _named(self, node: Node) -> None:
-        """Nothing: readers name it."""
+        """Its readers name it."""
 
     @lowerings.of(ir.Parameters, ir.Inputs)
     def _given(self, node: Node) -> None:
-        """The caller's arrays, or copies of them."""
+        """The caller's arrays, or copies."""
         if isinstance(node, ir.Parameters):
             self.flat[node] = "parameters"
         elif node in self.target.outside:
@@ -218,41 +210,14 @@ class Codegen:
     def _write(self, line: str) -> None:
         self.lines.append(line)
 
-    def _compute(self, node: Node) -> None:
-        """A node that is a float."""
-        if isinstance(node, ir.Gather):
-            self.number[node] = self._operand(node.args[0], False)
-        else:
-            self.number[node] = f"n{node.number}"
-            if isinstance(node, ir.Apply):
-                operands = [self._operand(arg, False) for arg in node.args]
-                expression = OPERATORS[node.row.name].format(*operands)
-            else:
-                a, b = *map(self._line, node.args), *([self._ones()] if isinstance(node, ir.BatchSum) else [])
-                expression = f"{a}.dot({b})"
-            self._write(f"n{node.number} = {expression}")
-        if node in self.target.in_arrays:
-            self._write(f"{self._array(node)}.fill({self.number[node]})")
-
-    def _line(self, node: Node) -> str:
-        """All numbers of a node along one axis."""
-        if not isinstance(node, ir.Constant) and not node.batched:
-            return self.flat[node]
-        name = self.flat[node] if node.batched else self._name(node, False)
-        return self._bind(f"{name}.reshape(-1)", self._known(node))
-
-    def _operand(self, node: Node, batched: bool) -> str:
-        """A node as an operand of a node that is batched, or not: a float where it is one."""
-        return self.number.get(node) or self._name(node, batched)
-
     @lowerings.of(ir.Apply)
     def _apply(self, node: ir.Apply) -> None:
         row = node.row
         operands = [
-            # A vector of one constant is an array too.
+            # A vector is an array even if it is one constant.
             self._constant(arg, arg.data[..., None] if node.batched else arg.data)
             if i in row.vectors and isinstance(arg, ir.Constant)
-            else (self._name if row.vectors else self._operand)(arg, node.batched)
+            else self._name(arg, node.batched)
             for i, arg in enumerate(node.args)
         ]
         out = self._array(node)
@@ -270,24 +235,21 @@ class Codegen:
 
     @lowerings.of(ir.Gather)
     def _gather(self, node: ir.Gather) -> None:
-        (x,) = node.args
+        (x,), name = node.args, f"i{node.number}"
+        self._allocate(node)
         if node in self.schedule.aliases:
-            self._view_of(node, x, node.index)
             return
-        out = self._array(node)
+        out = self._name(node, node.batched)
         if isinstance(x, ir.Symbol):
             self._write(f"{out}.fill({x.name})")
-            return
-        if isinstance(x, ir.Inputs) and self.target.is_spaced(node, node.index):
+        elif isinstance(x, ir.Inputs) and self.target.is_spaced(node, node.index):
             in_line = strides_of(node.index.reshape(-1)) is not None
             self._write(f"np.copyto({self.flat[node] if in_line else out}, {self._part(x, node.index)})")
-            return
-        name = f"i{node.number}"
-        self.constants[name] = node.index
-        if isinstance(x, ir.Inputs):
-            self._write(f"{out}[...] = {self.flat[x]}[{name}]")
         else:
-            self._write(f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')")
+            self.constants[name] = node.index
+            copied = f"{out}[...] = {self.flat[x]}[{name}]"  # of the batch, which np.take would copy first
+            taken = f"np.take({self.flat[x]}, {name}, axis=0, out={out}, mode='clip')"
+            self._write(copied if isinstance(x, ir.Inputs) else taken)
 
     @lowerings.of(ir.ScatterAdd)
     def _scatter_add(self, node: ir.ScatterAdd) -> None:
@@ -327,7 +289,7 @@ class Codegen:
     def _take_rows(self, node: ir.TakeRows) -> None:
         table = node.args[0]
         operand = self._name(table, table.batched)
-        if isinstance(table, ir.Constant):  # of one number an array too
+        if isinstance(table, ir.Constant):  # an array even if it is one number
             operand = self._constant(table, table.data)
         self._write(f"take_rows({operand}, {self._places(node)}, {self._array(node)})")
 
@@ -336,7 +298,7 @@ class Codegen:
         self._write(f"add_rows({self._name(node.args[0], True)}, {self._places(node)}, {self._array(node)})")
 
     def _places(self, node: Any) -> str:
-        """The rows that an index names; of the batch alone they are found once, by `load`."""
+        """The rows of an index, found once by `load` if they depend on the batch alone."""
         index, name = node.args[1], f"starts{node.number}"
         name = next((known for known, starts in self.constants.items() if starts is node.starts), name)
         self.constants[name] = node.starts
@@ -352,7 +314,7 @@ class Codegen:
 
     @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
-        """A product with ones off the diagonal; for many rows running sums from both ends."""
+        """A product with 1 − I; for many rows running sums from both ends."""
         (x,) = node.args
         if node.shape[0] > tuning.NUMPY_SQUARE:
             rows, out = self._name(x, node.batched), self._array(node)
@@ -362,27 +324,27 @@ class Codegen:
             return
         name = f"c{node.number}"
         self.constants[name] = (1.0 - np.eye(node.shape[0])).astype(self.dtype)
-        operand = self._matrix(x, node.batched)
+        operand = self._matrix(x)
         self._array(node)
-        self._write(f"np.matmul({name}, {operand}, out={self._matrix(node, node.batched)})")
+        self._write(f"np.matmul({name}, {operand}, out={self._matrix(node)})")
 
     @lowerings.of(ir.MatMul)
     def _matmul(self, node: ir.MatMul) -> None:
         a, b = node.args
         left = self._transposed(a, self._name(a, False)) if node.transposed else self._name(a, False)
-        right = self._matrix(b, b.batched)
+        right = self._matrix(b)
         self._array(node)
-        self._write(f"np.matmul({left}, {right}, out={self._matrix(node, node.batched)})")
+        self._write(f"np.matmul({left}, {right}, out={self._matrix(node)})")
 
     @lowerings.of(ir.Outer)
     def _outer(self, node: Node) -> None:
         a, b = node.args
-        left, right = self._matrix(a, a.batched), self._transposed(b, self._matrix(b, b.batched))
+        left, right = self._matrix(a), self._transposed(b, self._matrix(b))
         self._write(f"np.matmul({left}, {right}, out={self._array(node)})")
 
     @lowerings.of(ir.BatchSum)
     def _batch_sum(self, node: Node) -> None:
-        """A product with ones: BLAS adds up several times as fast as numpy."""
+        """A product with ones: BLAS sums several times as fast as numpy."""
         operand = self._name(node.args[0], True)
         self._write(f"np.matmul({operand}, {self._ones()}, out={self._array(node)})")
 
@@ -403,7 +365,7 @@ Codegen.lowerings.require_all()
 
 
 def view(base: Any, start: int, shape: Shape, steps: Shape) -> Any:
-    """Rows of `base`, (n, B) or (n,), from `start` on, `steps` rows apart along each axis of `shape`."""
+    """Rows of `base`, (n, B) or (n,), from `start` on, `steps` apart along the axes of `shape`."""
     row, *lane = base.strides
     return np.ndarray(
         (*shape, *base.shape[1:]),

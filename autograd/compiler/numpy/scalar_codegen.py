@@ -1,10 +1,10 @@
 """The numpy back end for one example: the array program in plain floats, a variable for each number.
 
 A call of numpy on two numbers takes fifty times as long as their product. So a small program for one example
-becomes Python on floats: operators, and for all other rows the forward rule of the table, as the eager
-engine applies it. Gathers, scatters and broadcasts only choose variables, and cost nothing.
+becomes Python on floats: operators, and for other rows the forward rule of the table, as in the eager engine.
+Gathers, scatters and broadcasts only choose variables, and cost nothing.
 
-Python's floats raise where IEEE 754 has an answer: such examples are left to the arrays.
+Python's floats raise where IEEE 754 has an answer: arrays compute such examples.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NO_OPERATION = (ir.Constant, ir.Symbol, ir.Gather, ir.Broadcast, ir.BatchSum)
 
 
 def _operands(node: Node) -> int:
-    """How many numbers, or products, each number of a node is a sum or maximum of; 1 for other operations."""
+    """How many numbers or products are reduced to each number of a node; 1 for other operations."""
     if isinstance(node, (ir.MatMul, ir.Outer)):
         return node.args[1].shape[isinstance(node, ir.Outer)]
     if isinstance(node, ir.TakeRows):
@@ -81,16 +81,14 @@ class ScalarProgram:
             return None
 
     def before(self, parameters: Any, compute: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of batches of one, which goes on with `compute` where floats raise."""
+        """A function of batches of one that falls back to `compute` where floats raise."""
         return lambda batch, *numbers: self(parameters, batch) or compute(batch, *numbers)
 
     def descend(self, training: Training) -> int:
-        """Make updates from one example each, w ← w − η g.
+        """Make updates from one example each, w ← w − η g; returns how many were made.
 
-        Returns
-        -------
-        How many were made. The next one, if there is one, is for arrays: floats raise in it, or a number in
-        it is not finite and the training is careful, or there are other steps than plain descent.
+        Arrays make the others: floats raise in the next one, or the training is careful and a number in it is
+        not finite, or the steps are not those of plain descent.
         """
         t = training
         if t.rule is not descent or {Clamp, Shorten}.intersection(map(type, t.steps)):
@@ -127,8 +125,8 @@ class ScalarProgram:
 class Writer:
     """Writes `run(parameters, example)`.
 
-    The numbers of a node are an array of text in its shape: names of variables, and literals. A lowering
-    gives an array of expressions; each that is more than a name or a literal gets a line, and a name.
+    A node is an array of texts in its shape: names of variables and literals. A lowering returns an array of
+    expressions; all but names and literals are assigned to variables, a line for each.
     """
 
     lowerings: ClassVar[Rules[Callable[..., Any]]] = Rules("numpy, one example")
@@ -188,7 +186,7 @@ class Writer:
         return np.frompyfunc(call.format, len(args), 1)(*operands)
 
     def _rule(self, row: Primitive) -> str:
-        """The name of a row's forward rule. `evaluate` makes a float of what a user's rule gives."""
+        """The name of a row's forward rule; `evaluate` converts the result of a user's rule to a float."""
         own = is_own(row.forward)
         name = row.name if own else f"rule{len(self.rules)}"
         self.rules[name] = row.forward if own else row.evaluate
@@ -231,7 +229,7 @@ class Writer:
         if node.how == "sum":
             return _PLUS.reduce(x, axis=node.axis, keepdims=True)
         listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
-        if node.how == "min":  # `min` gives its first argument where the second is nan
+        if node.how == "min":  # `min` returns its first argument where the second is nan
             return np.frompyfunc(f"min({len(x)}.0, {{}})".format, 1, 1)(listed)
         self.rules["reduce"] = functools.reduce
         return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)

@@ -1,4 +1,4 @@
-"""Rows of arrays that computed numbers name, and their sums: a gather and a scatter-add along the batch."""
+"""Rows of arrays at computed indices, and their transpose: `TakeRows` and `AddRows` on arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["add_rows", "places", "take_rows"]
 
 
 def places(index: Any, length: int, starts: Any) -> Any:
-    """The rows (m,) or (m, B) that indices of that shape name; an error of `place_in` if one is none."""
+    """The rows of indices (m,) or (m, B), in that shape; an index out of range raises as `place_in` does."""
     found = places_in(index, length)
     return found + (starts if found.ndim == 1 else starts[:, None])
 

@@ -1,20 +1,19 @@
-/* Take it away: what is on the page as a link, a file of its state, Python, a table or a drawing. And back again.
+/* Take it away: the page as a link, a file of its state, Python, a table or a drawing. And back again.
 
-   A state is data: it is read as such, checked, and nothing in it is ever run. */
+   A state is data: it is checked, and nothing in it is ever run. */
 
+import { find, put } from "./elements.js";
 import { given } from "./given.js";
 import { canEdit, data, grad, restore, saved } from "./live.js";
-import { find, leaves, nodes, output, parameters, payload } from "./payload.js";
-import { exact } from "./numbers.js";
+import { leaves, nodes, output, parameters, payload } from "./payload.js";
+import { exact, inPython } from "./numbers.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { workbook } from "./workbook.js";
-import { put } from "./writing.js";
 
 const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "inf");
-const inPython = (number) => (Number.isFinite(number) ? String(number) : `float("${plain(number)}")`);
 
-/** The graph as a program that prints its output and the gradients of what is trained. */
+/** The graph as a program that prints its output and the gradients of trained leaves. */
 function program(language, head, leaf) {
   // A leaf's line is its name alone; a constant has none.
   const lines = nodes.map((node, place) => (node.op || !node.python ? node[language] : `${node[language]} = ${leaf(inPython(data(place)), node.name)}`));
@@ -36,7 +35,7 @@ const python = () => program("python", imports, (number, name) => `Value(${numbe
 const TORCH = "import torch\n\n\ndef number(x):\n    return torch.tensor(x, dtype=torch.float64)\n";
 const torch = () => program("torch", () => TORCH, (number) => `number(${number}).requires_grad_()`);
 
-/** A field of CSV; what a spreadsheet would take for a formula is text to it. */
+/** A field of CSV, never a formula of a spreadsheet. */
 const csvField = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
 function table() {
   const rows = nodes.map(({ name, op }, node) => [csvField(name), csvField(op), plain(data(node)), plain(grad(node))].join(","));

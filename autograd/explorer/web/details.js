@@ -1,13 +1,15 @@
-/* Looking at a node: its numbers, its derivation factor by factor, and what a nudge does. */
+/* A node: its numbers, its derivation factor by factor, and the effect of a nudge. */
 
+import { element, find } from "./elements.js";
 import { asked, boxAt, called, current, flows, moved, operations, plan, reached, readers } from "./graph.js";
 import { canEdit, data, grad, local, quotient } from "./live.js";
 import { exact, written } from "./numbers.js";
-import { edges, find, into, leaves, nodes, output } from "./payload.js";
+import { edges, into, leaves, nodes, output, range } from "./payload.js";
+import { select } from "./scopes.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
-import { computed, equation, filled, inside, listed, name, operation } from "./words.js";
-import { element, gradient, line, mathematics, partial, typeset } from "./writing.js";
+import { computed, equation, filled, inside, name, operation } from "./words.js";
+import { gradient, line, mathematics, partial, typeset } from "./writing.js";
 
 const facts = (rows) =>
   element("dl", {}, ...rows.flatMap(([key, text]) => [element("dt", {}, key), element("dd", {}, text)]));
@@ -38,7 +40,7 @@ function aboutNode(node) {
       [say("look.gradient"), node === output || readers(node).length ? exact(grad(node)) : say("look.none")],
     ]),
   ];
-  if (nodes[node].line) made.push(source(nodes[node].line));
+  if (nodes[node].line) made.push(source(node));
   if (op) made.push(mathematics([line(computed(node))]));
   if (into[node].length) made.push(element("h4", {}, say("look.locals")), ...some(into[node], 24, factor));
   if (canEdit && leaves.includes(node)) made.push(...nudge(node));
@@ -46,14 +48,21 @@ function aboutNode(node) {
   return made;
 }
 
-/** The line of the program that recorded it. */
-function source({ number, text }) {
-  const others = nodes.filter(({ line }) => line?.number === number && line.text === text);
-  const told = others.length > 1 ? [element("br"), say("source.others", { names: listed(others.map((each) => each.name)) })] : [];
-  return element("p", { class: "source" }, say("source", { number }), element("code", {}, text), ...told);
+/** The line of the program that recorded a node, and links to the other nodes of that line. */
+function source(node) {
+  const { number, text } = nodes[node].line;
+  const others = range(nodes.length).filter((each) => each !== node && nodes[each].line?.number === number && nodes[each].line.text === text);
+  const links = others.slice(0, 16).map((each) => {
+    const link = element("button", { type: "button" }, typeset(name(each)));
+    link.addEventListener("mousedown", (event) => event.preventDefault()); // a box that lost the focus would renew the link
+    link.addEventListener("click", () => (select(each), find("details").focus()));
+    return link;
+  });
+  const told = links.length ? [element("div", { class: "bar" }, say("source.others"), ...links)] : [];
+  return element("div", { class: "source" }, say("source", { number }), element("code", {}, text), ...told);
 }
 
-/** What a small step of a leaf does to the output, beside the derivative, as the step shrinks. */
+/** Δoutput/Δleaf beside the derivative, as the step shrinks. */
 function nudge(node) {
   const rows = [1, 2, 3, 4, 5, 6].map((digits) => {
     const size = 10 ** -digits;
@@ -71,7 +80,7 @@ function nudge(node) {
   ];
 }
 
-/** The node whose number a step gives. */
+/** The node whose number a step computes. */
 const subject = ({ kind, node, edge }) => (kind === "edge" ? edges[edge].tail : node);
 
 function aboutGroup(box) {
@@ -94,7 +103,16 @@ function factor(edge) {
   return line(partial(head, tail), ` = ${equation(formula, filled(pieces), written(local(edge)))}`);
 }
 
-/** How the gradient of a node comes about, factor by factor, with the numbers of this epoch. */
+/** A sum over paths of products of partials: in names, and in numbers. */
+function products(sides) {
+  const enclosed = (text) => (/[+−]/.test(text.replace(/\([^()]*\)/g, "")) ? `(${text})` : text);
+  const names = (edge) => edges[edge].formula || written(local(edge));
+  const numbers = (edge) => filled(edges[edge].filled) || names(edge);
+  const product = (side, text) => side.map(text).filter((each) => each !== "1").map(enclosed).join(" · ") || "1";
+  return [names, numbers].map((text) => sides.map((side) => product(side, text)).join(" + "));
+}
+
+/** The gradient of a node factor by factor, with the numbers of this epoch. */
 function derivation(node) {
   const on = reached(node);
   const steps = [...on].sort((one, other) => other - one); // the output first
@@ -107,9 +125,12 @@ function derivation(node) {
   made.push(element("p", {}, say("derivation.paths", { count: paths, name: name(node), output: name(output) })));
   const factors = steps.flatMap((each) => readers(each).filter((edge) => on.has(edges[edge].head)));
   const few = factors.length <= 60;
+  const section = (key, lines) => [element("h4", {}, say(`derivation.${key}`)), mathematics(lines)];
+  const total = written(grad(node));
+  const form = (...texts) => section("closed", [line(gradient(node), ` = ${equation(...texts, total)}`)]);
   const { closed, closedFilled } = nodes[node];
-  const form = closed ? [element("h4", {}, say("derivation.closed")), mathematics([line(gradient(node), ` = ${closed} = ${filled(closedFilled)} = ${written(grad(node))}`)])] : [];
-  const listing = few ? [element("h4", {}, say("derivation.factors")), mathematics(factors.map(factor))] : [];
+  const byHand = closed ? form(closed, filled(closedFilled)) : [];
+  const listing = few ? section("factors", factors.map(factor)) : [];
   if (paths <= 4 && steps.length <= 24) {
     const sides = [];
     const walk = (each, before) => {
@@ -120,8 +141,8 @@ function derivation(node) {
     const sum = (written) => sides.flatMap((side, place) => [place ? " + " : " = ", ...side.flatMap(written)]);
     const symbols = sum((edge, place) => [place ? " · " : "", partial(edges[edge].head, edges[edge].tail)]);
     const values = sum((edge, place) => [`${place ? " · " : ""}${inside(local(edge))}`]);
-    made.push(element("h4", {}, say("derivation.chain")), mathematics([line(gradient(node), ...symbols)]), ...form, ...listing);
-    made.push(element("h4", {}, say("derivation.multiplied")), mathematics([line(gradient(node), ...values, ` = ${written(grad(node))}`)]));
+    made.push(...section("chain", [line(gradient(node), ...symbols)]), ...(closed ? byHand : form(...products(sides))), ...listing);
+    made.push(...section("multiplied", [line(gradient(node), ...values, ` = ${total}`)]));
   } else {
     const sums = (few ? steps.filter((each) => each !== output) : [node]).map((each) => {
       const shares = readers(each).slice(0, 16);
@@ -130,7 +151,7 @@ function derivation(node) {
       const values = shares.map((edge, place) => `${place ? " + " : " = "}${inside(grad(edges[edge].head))} · ${inside(local(edge))}`);
       return line(gradient(each), ...terms, more, `${values.join("")}${more} = ${written(grad(each))}`);
     });
-    made.push(...form, ...listing, element("h4", {}, say("derivation.back")), mathematics(sums));
+    made.push(...byHand, ...listing, ...section("back", sums));
   }
   return made;
 }

@@ -1,20 +1,20 @@
 /* The graph as it is drawn, brought up to the current step. */
 
+import { attribute, find, put, style } from "./elements.js";
 import { arrived, boxAt, called, current, flows, operations, plan, reached, readers, summed, upTo } from "./graph.js";
 import { data, grad } from "./live.js";
 import { scrubbed } from "./leaves.js";
 import { graphOf } from "./marks.js";
 import { short, written } from "./numbers.js";
 import { PALETTE } from "./palette.js";
-import { edges, find, into, nodes, output, pictures, range } from "./payload.js";
+import { edges, into, nodes, output, pictures, range } from "./payload.js";
 import { close, open, select } from "./scopes.js";
 import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name, operation } from "./words.js";
-import { attribute, put, style } from "./writing.js";
 
 const canvas = document.querySelector("#graph .canvas");
-let drawn = { boxes: [], arrows: [], arrowOf: new Map() };
+let drawn = { boxes: [], arrows: new Map() };
 
 /** Where |value| lies between so many powers of ten below the largest and the largest (see style.py). */
 function strength(value, largest) {
@@ -42,7 +42,7 @@ function show() {
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", say("graph.nodes"));
   const boxes = picture.boxes.map(() => null);
-  const arrows = [...svg.querySelectorAll("[data-arrow]")];
+  const arrows = new Map([...svg.querySelectorAll("[data-arrow]")].map((arrow) => [arrow, []])); // and their edges
   for (const group of svg.querySelectorAll("[data-box]")) {
     const place = Number(group.dataset.box);
     const constant = nodes[picture.boxes[place].nodes[0]].kind === "constant";
@@ -57,7 +57,7 @@ function show() {
       continue;
     }
     const { scope, nodes: members } = picture.boxes[place];
-    const acts = scope || members.length === 1; // there is nothing to do with what was recorded many times
+    const acts = scope || members.length === 1; // repeats do nothing
     focusable(group, acts ? "button" : "img");
     if (scope) group.setAttribute("aria-expanded", "false");
     if (acts) group.addEventListener("click", () => (scope ? open(scope) : select(members[0])));
@@ -65,30 +65,22 @@ function show() {
     lookable(group, members);
   }
   for (const frame of svg.querySelectorAll(".cluster[data-scope]")) {
-    frame.setAttribute("role", "button");
-    frame.setAttribute("tabindex", "0");
+    focusable(frame, "button");
     frame.setAttribute("aria-expanded", "true");
     frame.setAttribute("aria-label", say("box.open", { name: frame.dataset.scope }));
     frame.addEventListener("click", () => close(frame.dataset.scope));
   }
-  const arrowOf = new Map(); // of an edge the arrow that shows it
-  const places = new Map();
-  arrows.forEach((arrow) => {
-    arrow.setAttribute("aria-hidden", "true");
-    const key = arrow.dataset.arrow;
-    places.set(key, [...(places.get(key) ?? []), arrow]);
-  });
-  const seen = new Map();
   const { home } = plan();
+  const free = new Map(); // arrows between two boxes that show no edge yet
+  for (const [arrow] of arrows) {
+    arrow.setAttribute("aria-hidden", "true");
+    free.set(arrow.dataset.arrow, [...(free.get(arrow.dataset.arrow) ?? []), arrow]);
+  }
   edges.forEach((edge, place) => {
-    const key = `${home[edge.tail]}>${home[edge.head]}`;
-    const all = places.get(key);
-    if (!all) return;
-    const turn = seen.get(key) ?? 0;
-    seen.set(key, turn + 1);
-    arrowOf.set(place, all[Math.min(turn, all.length - 1)]);
+    const all = free.get(`${home[edge.tail]}>${home[edge.head]}`);
+    if (all) arrows.get(all.length > 1 ? all.shift() : all[0]).push(place);
   });
-  drawn = { boxes, arrows, arrowOf };
+  drawn = { boxes, arrows };
   scale();
   if (focused) {
     const next = [...svg.querySelectorAll(".cluster[data-scope]")].find((frame) => frame.dataset.scope === state.turned)
@@ -104,7 +96,7 @@ function focusable(group, role) {
 
 const look = (looked) => change({ looked });
 
-/** The pointer comes before the focus, which may have scrolled something else below it. */
+/** The pointer goes before the focus, which may have scrolled something else below it. */
 function lookable(group, members) {
   group.addEventListener("mouseenter", () => look(members));
   group.addEventListener("mouseleave", () => look(state.focused));
@@ -181,9 +173,7 @@ function draw() {
       : say("box.alike", { name: called(place), nodes: counted(members.length, "nodes") }));
   });
   const moving = new Set(step.kind === "edge" ? [step.edge] : step.kind === "node" ? into[step.node] : []);
-  const edgesOf = new Map(drawn.arrows.map((arrow) => [arrow, []]));
-  for (const [edge, arrow] of drawn.arrowOf) edgesOf.get(arrow).push(edge);
-  for (const [arrow, shown] of edgesOf) {
+  for (const [arrow, shown] of drawn.arrows) {
     const on = shown.some((edge) => lit?.has(edges[edge].tail) && flows(edge));
     const moves = shown.some((edge) => moving.has(edge));
     arrow.classList.toggle("current", moves);

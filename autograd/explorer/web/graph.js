@@ -1,4 +1,4 @@
-/* The graph: where its gradient flows, and the steps through it. */
+/* The graph: the flow of its gradient, and the steps through it. */
 
 import { data, grad, share, taken } from "./live.js";
 import { edges, into, nodes, outof, output, pictures, runs, trains } from "./payload.js";
@@ -12,7 +12,7 @@ const frames = () => run().stop - run().start;
 /** A recorded training ends without an update. */
 const updates = () => trains && (state.live !== null || frames() === 1 || frameInRun() < frames() - 1);
 
-/** Along which edges the gradient flows now: not along those of a branch that was not taken. */
+/** The edges along which the gradient flows now: not those of a branch not taken. */
 const flowing = kept(() => [state.frame, state.live], () => {
   const found = new Set();
   const reached = new Set([output]);
@@ -28,7 +28,7 @@ const flows = (edge) => flowing().has(edge);
 const allReaders = kept(() => [flowing()], () => outof.map((out) => out.filter((edge) => flowing().has(edge))));
 const readers = (node) => allReaders()[node];
 
-/** What depends on a node, itself included: where its paths to the output lead. */
+/** The nodes that depend on a node, itself included. */
 function reached(node) {
   const found = new Set([node]);
   edges.forEach((edge, place) => {
@@ -41,7 +41,7 @@ function reached(node) {
 
 const PHASES = ["given", "forward", trains ? "loss" : "output", "backward", "update"].map((phase) => `phase.${phase}`);
 
-/** The steps through one picture: what is in a closed box takes one step together. */
+/** The steps through one picture; a closed box takes one step. */
 function stepsOf(picture) {
   const { boxes, order } = picture;
   const home = [];
@@ -62,15 +62,12 @@ function stepsOf(picture) {
   for (const box of [...order].reverse()) {
     const arriving = boxes[box].nodes.flatMap((node) => into[node]);
     if (!arriving.length) continue;
-    if (single(box)) {
-      for (const edge of arriving) {
-        arrival[edge] = steps.length;
-        steps.push({ phase: 3, kind: "edge", edge, node: edges[edge].tail, boxes: [home[edges[edge].tail], box] });
-      }
-    } else {
-      for (const edge of arriving) arrival[edge] = steps.length;
-      steps.push({ phase: 3, kind: "back", box, node: boxes[box].nodes.at(-1), boxes: [box] });
+    for (const edge of arriving) {
+      const { tail } = edges[edge];
+      arrival[edge] = steps.length;
+      if (single(box)) steps.push({ phase: 3, kind: "edge", edge, node: tail, boxes: [home[tail], box] });
     }
+    if (!single(box)) steps.push({ phase: 3, kind: "back", box, node: boxes[box].nodes.at(-1), boxes: [box] });
   }
   const backward = steps.length;
   for (const box of order) {
@@ -106,7 +103,7 @@ function summed(node, step = state.step) {
   return shares.reduce((sum, edge) => sum + share(edge), 0);
 }
 
-/** What a box of several nodes is called: a layer, a neuron, or what was recorded many times. */
+/** The name of a box of several nodes: a layer, a neuron, or repeats. */
 function called(place) {
   const { scope, nodes: members } = boxAt(place);
   return scope || say("repeated", { name: nodes[members[0]].op || nodes[members[0]].name, count: members.length });
@@ -115,11 +112,10 @@ function called(place) {
 const moved = (members) => members.filter((node) => "after" in nodes[node]);
 const operations = (members) => members.filter((node) => nodes[node].op).length;
 
-/** To a step of this epoch, or over its ends into the epochs beside it; live, an update lies between them. */
 const atStart = () => state.step === 0 && (state.live !== null || frameInRun() === 0);
 const atEnd = () => state.step === count() - 1 && (state.live ? !trains : frameInRun() === frames() - 1);
 
-/** Whether the number of this step is to be predicted, and is not shown yet. */
+/** Whether the number of this step is hidden for a prediction. */
 const asked = () => state.predict && state.revealed !== state.step && predictable(current());
 const predictable = ({ kind, edge }) => kind === "node" || kind === "update" || (kind === "edge" && flows(edge));
 

@@ -1,12 +1,13 @@
 /* Every leaf is an input: type a number, drag its name or its box sideways, or use the arrow keys. */
 
+import { attribute, element, find, put } from "./elements.js";
 import { canEdit, data, firstNotFinite, give, misplaced, reset } from "./live.js";
 import { exact, read, stepped, written } from "./numbers.js";
-import { find, leaves, nodes, payload } from "./payload.js";
+import { leaves, nodes, payload } from "./payload.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { compare, computed, name } from "./words.js";
-import { attribute, element, put, typeset } from "./writing.js";
+import { typeset } from "./writing.js";
 
 const MOST = 48; // fields at a time; of more leaves one finds those that one looks for by name
 const PIXELS = 4; // of dragging are one step

@@ -1,13 +1,12 @@
-/* The numbers of the moment: the recorded ones of a frame, or live ones, computed from what the reader gave.
+/* The numbers of the moment: the recorded ones of a frame, or live ones, computed from the reader's.
 
-   `state.live` is null, or what the reader made of the frame that was shown: never changed, always replaced.
+   `state.live` is null, or the reader's version of a frame: never changed, always replaced.
      leaves    the number of every leaf, in its place
-     edited    the leaves that were given by hand
+     edited    the leaves that the reader gave
      examples  the numbers of the inputs in each example
-     batch     of how many of them, in turn, an update takes the mean; 0 for all
-     example   which of them is shown
-     steps, losses, memory  of the training from here: see optimizers.js
-     rate, optimizer        how it goes on */
+     batch     the number of examples in an update; 0 for all
+     example   the example shown
+     steps, losses, memory, rate, optimizer  of the training from here: see optimizers.js */
 
 import { OPTIMIZERS } from "./optimizers.js";
 import { edges, inputs, leaves, nodes, numbers, output, parameters, payload, runs } from "./payload.js";
@@ -25,7 +24,7 @@ const offsets = [];
 payload.lengths.reduce((offset, length) => (offsets.push(offset), offset + length), 0);
 const recorded = (column) => numbers[offsets[column] + (payload.lengths[column] > 1 ? state.frame : 0)];
 
-/** Both passes with these leaves, which are never changed: done once, whoever asks. */
+/** Both passes with these leaves, which never change: done once. */
 const passes = new WeakMap();
 function run(leaves) {
   if (!passes.has(leaves)) passes.set(leaves, graph.run(leaves));
@@ -41,7 +40,7 @@ const taken = (edge) => (state.live ? pass().taken[edge] : recorded(edges[edge].
 /** The first node, in the order of computing, whose number is not finite; −1 where all are. */
 const firstNotFinite = () => pass().data.findIndex((number) => !Number.isFinite(number));
 
-/** Of a node that takes one of a sequence where none stands, the node that says which and its largest number; else null. */
+/** The index node of a node whose index is out of range, and the last index; else null. */
 function misplaced(node) {
   const { row, operands } = nodes[node];
   const place = row === undefined ? undefined : ROWS[row].index;
@@ -57,7 +56,7 @@ function quotient(leaf, size) {
   return (graph.forward(numbers)[output] - data(output)) / (numbers[leaf] - data(leaf));
 }
 
-/** Compute nodes anew in an array of all numbers, in their order. */
+/** Recompute nodes in an array of all numbers, in their order. */
 const forward = (numbers, places) => graph.renew(numbers, places);
 
 // --- changing numbers ----------------------------------------------------------------------------------
@@ -71,13 +70,12 @@ function begun() {
   };
 }
 
-/** The same with other numbers in some leaves: of inputs in the example that is shown. */
+/** The state with other numbers in some leaves; inputs change in the example shown. */
 function withLeaves(live, numbers) {
   const changed = Float64Array.from(live.leaves);
   for (const [node, number] of numbers) changed[node] = number;
   const examples = live.examples.with(live.example, inputs.map((node) => changed[node]));
-  const next = { ...live, leaves: changed, examples };
-  return { ...next, losses: live.losses.with(-1, loss(next)) };
+  return measured({ ...live, leaves: changed, examples });
 }
 
 function give(node, number) {
@@ -85,7 +83,7 @@ function give(node, number) {
   change({ live: { ...withLeaves(live, [[node, number]]), edited: new Set([...live.edited, node]) } });
 }
 
-/** One leaf is as it was recorded, or all: then the recorded training is there again. */
+/** Reset one leaf, or all and with them the recorded training. */
 function reset(node) {
   if (node === undefined) return change({ live: null });
   const edited = new Set(state.live.edited);
@@ -96,7 +94,7 @@ function reset(node) {
 
 // --- training ------------------------------------------------------------------------------------------
 
-/** The leaves as they are in one of the examples. */
+/** The leaves in one of the examples. */
 function inExample(live, example) {
   if (inputs.every((node, place) => live.leaves[node] === live.examples[example][place])) return live.leaves;
   const numbers = Float64Array.from(live.leaves);
@@ -106,15 +104,16 @@ function inExample(live, example) {
 
 const mean = (numbers) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length;
 const loss = (live) => mean(live.examples.map((_, example) => run(inExample(live, example)).data[output]));
+const measured = (live) => ({ ...live, losses: live.losses.with(-1, loss(live)) });
 
-/** The examples of the next update: one batch after the other, the last of an epoch with what is left, as `nn.fit`. */
+/** The examples of the next update: batch after batch, the last of an epoch smaller, as `nn.fit`. */
 function nextBatch({ examples, batch, steps }) {
   const size = batch || examples.length;
   const start = size * (steps % Math.ceil(examples.length / size));
   return [...examples.keys()].slice(start, start + size);
 }
 
-/** What the next update takes away from each parameter, by which gradient; and the memory after it. */
+/** The next update: its gradient, what it takes away from each parameter, and the memory after it. */
 function nextUpdate(live) {
   const passes = nextBatch(live).map((example) => run(inExample(live, example)));
   const gradient = parameters.map((node) => mean(passes.map(({ grads }) => grads[node])));
@@ -139,7 +138,7 @@ function train(steps) {
 
 const upcoming = kept(() => [state.live], () => state.live && nextUpdate(state.live));
 
-/** How a parameter moves next: the gradient that counts, whether that is the one shown, and where it goes. */
+/** A parameter's next update: where it goes, its gradient, and whether that is the one shown. */
 function updateOf(node) {
   const { after, gradient } = nodes[node];
   if (!state.live) {
@@ -162,28 +161,24 @@ function setTraining(options) {
 
 // --- examples ------------------------------------------------------------------------------------------
 
-function show(example) {
-  const live = { ...(state.live ?? begun()), example };
-  change({ live: { ...live, leaves: inExample(live, example) } });
+function show(example, live = state.live ?? begun()) {
+  change({ live: { ...live, example, leaves: inExample(live, example) } });
 }
 
 function addExample() {
   const live = state.live ?? begun();
   const examples = [...live.examples, live.examples[live.example]];
-  const next = { ...live, examples, example: examples.length - 1 };
-  change({ live: { ...next, losses: next.losses.with(-1, loss(next)) } });
+  show(examples.length - 1, measured({ ...live, examples }));
 }
 
 function removeExample(example) {
   const examples = state.live.examples.toSpliced(example, 1);
-  const next = { ...state.live, examples, example: Math.min(state.live.example, examples.length - 1) };
-  const live = { ...next, leaves: inExample(next, next.example) };
-  change({ live: { ...live, losses: live.losses.with(-1, loss(live)) } });
+  show(Math.min(state.live.example, examples.length - 1), measured({ ...state.live, examples }));
 }
 
 // --- states: data that may come from anywhere ----------------------------------------------------------------
 
-/** The live numbers as data: all that `restore` needs on the same page, wherever that is opened. */
+/** The live numbers as data for `restore`. */
 function saved() {
   const live = state.live ?? begun();
   return {
@@ -192,7 +187,7 @@ function saved() {
   };
 }
 
-/** Show a state, and give null; or change nothing, and give what is wrong with it: a key of the texts below `fault`. */
+/** Show a state and return null; or change nothing and return its fault, a key of the texts below `fault`. */
 function restore(found) {
   const list = (value, length) => Array.isArray(value) && value.length === length;
   const number = (text) => typeof text === "string" && text.length < 40 && (text === "NaN" || !Number.isNaN(read(text)));
@@ -220,6 +215,5 @@ const canEdit = graph !== null && leaves.length > 0;
 
 export {
   addExample, canEdit, data, firstNotFinite, forward, give, grad, local, misplaced, quotient, recorded, removeExample, reset, restore, saved,
-  setTraining,
-  share, show, taken, train, updateOf,
+  setTraining, share, show, taken, train, updateOf,
 };

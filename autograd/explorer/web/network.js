@@ -1,16 +1,16 @@
 /* The network: neurons and weights, coloured by weight or by gradient. */
 
 import { colour, fit, focusable, lookable, path, strength } from "./drawing.js";
+import { attribute, find, put, style } from "./elements.js";
 import { boxAt, current } from "./graph.js";
 import { data, grad } from "./live.js";
 import { networkOf } from "./marks.js";
 import { written } from "./numbers.js";
-import { edges, find, payload } from "./payload.js";
+import { edges, payload } from "./payload.js";
 import { select } from "./scopes.js";
 import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { name } from "./words.js";
-import { attribute, put, style } from "./writing.js";
 
 const plane = document.querySelector("#network .canvas");
 let parts = [];

@@ -1,5 +1,6 @@
 /* The page: stepping through, by buttons, keys and the slider. */
 
+import { element, find, put } from "./elements.js";
 import { atEnd, atStart, count, current, PHASES, plan, upTo } from "./graph.js";
 import "./away.js";
 import "./details.js";
@@ -9,13 +10,13 @@ import { restore, saved, train } from "./live.js";
 import "./plane.js";
 import "./predict.js";
 import { scaleNetwork } from "./network.js";
-import { find, pictures, trains } from "./payload.js";
+import { pictures, trains } from "./payload.js";
 import { closeAll, openAll, scopes, select, widest } from "./scopes.js";
-import { say, sayIn } from "./say.js";
+import { say, toggle } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { switchFrame } from "./training.js";
 import { told } from "./words.js";
-import { element, put, spoken } from "./writing.js";
+import { spoken } from "./writing.js";
 
 const tell = onChange(() => [state.frame, state.live, state.picture, state.step, upTo()], () => {
   const step = current();
@@ -47,7 +48,7 @@ const tell = onChange(() => [state.frame, state.live, state.picture, state.step,
 
 const firstOf = (phase) => plan().steps.slice(0, count()).findIndex((step) => step.phase === phase);
 
-/** To a step of this epoch, or over its ends into the epochs beside it; live, an update is done between them. */
+/** To a step of this epoch, or beyond it to the epochs before and after; live, by an update. */
 function go(step) {
   if (step < 0) {
     if (atStart()) return;
@@ -65,26 +66,21 @@ let timer = null;
 function stop() {
   clearInterval(timer);
   timer = null;
-  find("play").setAttribute("aria-pressed", "false");
-  sayIn(find("play"), "play");
+  toggle(find("play"), false, "play");
   find("told").setAttribute("aria-live", "polite");
 }
 function play() {
   if (timer !== null) return stop();
   if (atEnd()) state.live ? change({ step: 0 }) : switchFrame(0, 0);
   timer = setInterval(() => go(state.step + 1), Number(find("speed").value));
-  find("play").setAttribute("aria-pressed", "true");
-  sayIn(find("play"), "pause");
-  find("told").setAttribute("aria-live", "off"); // it would be read out faster than one can listen
+  toggle(find("play"), true);
+  find("told").setAttribute("aria-live", "off"); // nobody can listen so fast
 }
 
 const zoom = (by) => change({ zoom: Math.min(8, Math.max(-6, state.zoom + by)) });
 
-find("first").addEventListener("click", () => go(0));
-find("previous").addEventListener("click", () => go(state.step - 1));
-find("next").addEventListener("click", () => go(state.step + 1));
-find("last").addEventListener("click", () => go(count() - 1));
-find("play").addEventListener("click", play);
+const moves = { first: () => go(0), previous: () => go(state.step - 1), next: () => go(state.step + 1), last: () => go(count() - 1) };
+for (const [id, move] of Object.entries({ ...moves, play })) find(id).addEventListener("click", move);
 find("speed").addEventListener("change", () => timer !== null && (stop(), play()));
 find("position").addEventListener("input", ({ target }) => go(Number(target.value)));
 find("smaller").addEventListener("click", () => zoom(-1));
@@ -104,7 +100,7 @@ document.addEventListener("keydown", (event) => {
     target.closest("[role=button]").dispatchEvent(new MouseEvent("click"));
     return;
   }
-  const keys = { ArrowRight: () => go(state.step + 1), ArrowLeft: () => go(state.step - 1), Home: () => go(0), End: () => go(count() - 1) };
+  const keys = { ArrowRight: moves.next, ArrowLeft: moves.previous, Home: moves.first, End: moves.last };
   if (event.key === " " && !target.closest("button, summary")) keys[" "] = play;
   if (!keys[event.key]) return;
   event.preventDefault();

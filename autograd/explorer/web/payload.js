@@ -1,8 +1,7 @@
-/* What there is to say, and the numbers. */
+/* The data of the page. */
 
 import { given } from "./given.js";
 
-const find = (id) => document.getElementById(id);
 const range = (size) => Array.from({ length: size }, (_, place) => place);
 
 const { payload, numbers } = given;
@@ -20,4 +19,4 @@ const inputs = range(nodes.length).filter((node) => nodes[node].kind === "input"
 const leaves = [...parameters, ...inputs].sort((one, other) => one - other);
 const trains = parameters.length > 0;
 
-export { edges, find, inputs, into, leaves, nodes, numbers, outof, output, parameters, payload, pictures, range, runs, trains };
+export { edges, inputs, into, leaves, nodes, numbers, outof, output, parameters, payload, pictures, range, runs, trains };

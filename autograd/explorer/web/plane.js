@@ -1,8 +1,9 @@
 /* The plane of two features: what the model decides at each of its points, and the points of the data. */
 
+import { find } from "./elements.js";
 import { data, forward } from "./live.js";
 import { short } from "./numbers.js";
-import { edges, find, nodes, payload, range } from "./payload.js";
+import { edges, nodes, payload, range } from "./payload.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { name } from "./words.js";

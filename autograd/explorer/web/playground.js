@@ -1,6 +1,7 @@
 /* The playground: a program is typed, and the page shows the graph that it records. */
 
 import { dotOf } from "./dot.js";
+import { element, find } from "./elements.js";
 import { EXAMPLES } from "./examples.js";
 import { show } from "./explorer.js";
 import { svgOf } from "./layout.js";
@@ -13,7 +14,6 @@ const MOST = 300; // nodes that are drawn
 const WAIT = 250; // milliseconds after the last letter
 const RATE = 0.5;
 
-const find = (id) => document.getElementById(id);
 const [code, trained, main, header] = [find("program"), find("trained"), document.querySelector("main"), document.querySelector("header")];
 const blank = { main: main.innerHTML, header: header.innerHTML }; // a page that nothing was shown on yet
 let page = null; // what shows the graph of the program now
@@ -82,7 +82,7 @@ function numbersOf() {
 let fault = null;
 let line = null;
 
-/** Whether what stands below is of another program than the one that is typed: then it cannot be used. */
+/** Disable what stands below while it is of another program. */
 function setStale(stale) {
   for (const each of main.children) each.inert = stale;
 }
@@ -99,26 +99,19 @@ function tell(found) {
   const letters = [...text];
   const begin = Math.max(0, found.column - 50);
   const pointer = letters.slice(begin, found.column).map((letter) => (letter === "\t" ? letter : " ")).join("");
-  const told = document.createElement("p");
-  const { reason, values } = found;
-  told.textContent = say("editor.fault", { line: found.line, column: found.column + 1, fault: say(`program.${reason}`, values) });
-  const quoted = document.createElement("pre");
-  quoted.tabIndex = 0;
-  quoted.setAttribute("role", "group");
-  quoted.setAttribute("aria-label", say("editor.place"));
-  quoted.textContent = `${letters.slice(begin, begin + 100).join("")}\n${pointer}^`;
-  find("fault").append(told, ...(text ? [quoted] : []));
-  if (stale) find("fault").append(Object.assign(document.createElement("p"), { className: "hint", textContent: say("editor.stale") }));
+  const { reason, values, line, column } = found;
+  const quoted = `${letters.slice(begin, begin + 100).join("")}\n${pointer}^`;
+  find("fault").append(element("p", {}, say("editor.fault", { line, column: column + 1, fault: say(`program.${reason}`, values) })));
+  if (text) find("fault").append(element("pre", { tabindex: "0", role: "group", "aria-label": say("editor.place") }, quoted));
+  if (stale) find("fault").append(element("p", { class: "hint" }, say("editor.stale")));
 }
 
-/** The line of the node that is selected, and the place of the fault, marked behind the text. */
+/** Mark the line of the selected node, or the place of the fault, behind the text. */
 function paint() {
   const text = code.value;
   const back = find("shown");
-  const [from, to, kind] = fault !== null ? [fault.from, Math.max(fault.from + 1, fault.from), "wrong"] : line === null ? [0, 0, ""] : [...ends(line), "line"];
-  const marked = document.createElement("mark");
-  marked.className = kind;
-  marked.textContent = text.slice(from, to).replace("\n", " ") || (kind === "wrong" ? " " : "");
+  const [from, to, kind] = fault !== null ? [fault.from, fault.from + 1, "wrong"] : line === null ? [0, 0, ""] : [...ends(line), "line"];
+  const marked = element("mark", { class: kind }, text.slice(from, to).replace("\n", " ") || (kind === "wrong" ? " " : ""));
   back.replaceChildren(text.slice(0, from), ...(kind ? [marked] : []), text.slice(to), "\n");
   [back.scrollTop, back.scrollLeft] = [code.scrollTop, code.scrollLeft];
 }
@@ -151,7 +144,7 @@ function put(text, patterns) {
   line = null;
 }
 
-/** A state that has its program, from an address or a file; what is wrong with it, or null. */
+/** Show a state with its program, from an address or a file; return its fault, or null. */
 async function open(found) {
   const { program } = found ?? {};
   if (program === undefined) return (await coming).restore(found);
@@ -178,7 +171,7 @@ function later() {
   clearTimeout(timer);
   turn += 1;
   timer = setTimeout(run, WAIT);
-  cancelAnimationFrame(frame); // many lines that are pasted are as many inputs
+  cancelAnimationFrame(frame); // each pasted line is an input
   frame = requestAnimationFrame(paint);
 }
 
@@ -189,11 +182,8 @@ function choose(name) {
   return run();
 }
 
-for (const name of [...Object.keys(EXAMPLES), "own"]) {
-  const option = new Option("", name);
-  option.dataset.say = `example.${name}`;
-  option.textContent = say(`example.${name}`);
-  find("example").append(option);
+for (const name of [...Object.keys(EXAMPLES), "own"]) { // the page that is shown says what it is called
+  find("example").append(element("option", { value: name, "data-say": `example.${name}` }));
 }
 find("example").addEventListener("change", ({ target }) => choose(target.value));
 header.addEventListener("change", () => tell(fault)); // in another language
@@ -202,6 +192,4 @@ trained.addEventListener("input", later);
 code.addEventListener("scroll", paint);
 code.addEventListener("click", follow);
 code.addEventListener("keyup", ({ key }) => key.startsWith("Arrow") && follow());
-for (const each of document.querySelectorAll("#editor [data-say]")) each.textContent = say(each.dataset.say);
-for (const each of document.querySelectorAll("#editor [data-say-aria-label]")) each.setAttribute("aria-label", say(each.dataset.sayAriaLabel));
 await choose(Object.keys(EXAMPLES)[0]);

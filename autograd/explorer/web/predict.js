@@ -2,14 +2,14 @@
 
    A slip is found by computing the step with one thing changed. */
 
+import { find, put } from "./elements.js";
 import { arrived, asked, current, readers } from "./graph.js";
 import { data, grad, local, recorded, share, updateOf } from "./live.js";
 import { read, written } from "./numbers.js";
-import { edges, find, into, nodes, parameters } from "./payload.js";
+import { edges, into, nodes, parameters } from "./payload.js";
 import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { name, operation } from "./words.js";
-import { put } from "./writing.js";
 
 const MOST = 64; // others that a number may have been taken from
 

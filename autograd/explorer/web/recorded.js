@@ -1,31 +1,25 @@
-/* What the page shows of a graph that was recorded here: the same as `explore` hands to it. */
+/* The payload of a graph that was recorded here, as `explore` makes it. */
 
 import { LANGUAGE } from "./language.js";
+import { inPython, represented } from "./numbers.js";
+import { counted } from "./parser.js";
 import { record } from "./recorder.js";
 import { Graph } from "./sweep.js";
 
 const SPOKEN = new Map(LANGUAGE.numbers);
 const LONGEST_NAME = 200; // letters
 
-/** A number as Python's repr writes it. */
-function represented(number) {
-  if (!Number.isFinite(number)) return Number.isNaN(number) ? "nan" : number > 0 ? "inf" : "-inf";
-  const size = Math.abs(number);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16)) return number.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
-  return Object.is(number, -0) ? "-0.0" : Number.isInteger(number) ? `${number}.0` : String(number);
-}
-
 /** A number in a formula. */
 const spoken = (number) => SPOKEN.get(number) ?? represented(number).replace(/\.0$/, "").replace(/^-/, "−");
 
-const inPython = (number) => (Number.isFinite(number) ? represented(number) : `float('${represented(number)}')`);
 const enclosed = (text) => (/^[-−]/.test(text) ? `(${text})` : text);
 
-/** A name for every node: its label, with a number for those after the first; without one v1, v2 and so on. */
+/** A name for every node: its label, with a number from its second node on; without a label v1, v2 and so on. */
 function namesOf(nodes) {
   const short = nodes.map(({ label }) => {
     const letters = [...label];
-    return letters.length > LONGEST_NAME ? `${letters.slice(0, LONGEST_NAME - 1).join("")}…` : label;
+    const more = letters.length - LONGEST_NAME;
+    return more > 0 ? `${letters.slice(0, LONGEST_NAME).join("")}… (${counted(more)} more characters)` : label;
   });
   const labels = new Set(short);
   const numbers = new Map();
@@ -45,7 +39,7 @@ function namesOf(nodes) {
   });
 }
 
-/** Names as a program has them: identifiers that differ. */
+/** Names as different identifiers. */
 function identifiers(names, nodes) {
   const taken = new Set(LANGUAGE.taken);
   return names.map((name, place) => {
@@ -64,16 +58,16 @@ function matches(patterns, label) {
   return patterns.split(/[\s,]+/).some((each) => (each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : each === name || each === label));
 }
 
-/** Among how many classes a cross-entropy decides; 0 if the output is none. */
+/** The number of classes of a cross-entropy; 0 for another output. */
 function classesOf(nodes) {
   const first = nodes.find(({ op }) => ["softmax", "log_softmax", "logsumexp"].includes(op));
   return first ? first.operands.flat().length : nodes.some(({ op }) => op === "softplus") ? 2 : 0;
 }
 
 /**
- * What the page shows of a program, but for its drawing: the payload, the numbers of its columns, and the rows.
+ * The payload of a program without its drawing, the numbers of its columns, and the rows.
  *
- * `trained` are patterns of the names that are trained, `numbers` those of the free names, `rate` the learning rate.
+ * `trained` has patterns of the names to train, `numbers` the numbers of free names, `rate` the learning rate.
  */
 function payloadOf(program, rows, { trained, numbers, rate, title }) {
   const nodes = record(program, rows, numbers);
@@ -153,12 +147,8 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
     const number = text.slice(0, about.at).split("\n").length;
     if (about.kind !== "constant") about.line = { number, text: lines[number - 1].trim() };
   }
-  /** Whether a node reads an operand, by its position; a `where` reads one of its branches. */
-  const taken = (place, position) => {
-    const [row, operands] = steps[place];
-    const numbersOf = (each) => (Array.isArray(each) ? each.map((one) => pass.data[one]) : pass.data[each]);
-    return !row.select || row.partials(pass.data[place], ...operands.map(numbersOf))[position] === 1;
-  };
+  /** Whether a node reads the operand in a position; a `where` reads one of its branches. */
+  const taken = (place, position) => !steps[place][0].select || graph.partials(place, pass.data)[position] === 1;
   const payload = {
     nodes: told, edges, frames: 1, lengths: columns.map(() => 1), network: null, classes: classesOf(nodes),
     runs: [{ label: `η = ${rate}`, start: 0, stop: 1, epochs: [0], losses: [loss], lr: rate, own: true, update: "" }],
@@ -167,4 +157,4 @@ function payloadOf(program, rows, { trained, numbers, rate, title }) {
   return { payload, numbers: Float64Array.from(columns), rows, taken };
 }
 
-export { payloadOf, represented, spoken };
+export { payloadOf };

@@ -102,9 +102,8 @@ class Recorder {
 
   combined(sign, left, right, at) {
     if (sign === "<") return this.combined(">", right, left, at);
-    const plain = !isNode(left) && !isNode(right);
-    const name = sign !== "**" ? operators[sign] : isNode(right) || plain ? "power" : "pow";
-    return this.applied(name, [left, right], at);
+    const constantPower = sign === "**" && isNode(left) && !isNode(right);
+    return this.applied(constantPower ? "pow" : operators[sign], [left, right], at);
   }
 
   /** A row applied to nodes, numbers and lists of them: a node, or of numbers alone a number. */

@@ -1,22 +1,23 @@
-/* What the page says, in the language that the reader has chosen: the texts of each are one file in `texts`. */
+/* The page's texts in the language of the reader; each language is one file in `texts`. */
 
-import { find, payload } from "./payload.js";
+import { find } from "./elements.js";
+import { payload } from "./payload.js";
 import { change, onChange, state, view } from "./state.js";
 import { TEXTS } from "./texts.js";
 
 const plural = Object.fromEntries(Object.keys(TEXTS).map((language) => [language, new Intl.PluralRules(language)]));
 
-/** The text with that key, with these values in it; of a text with several forms the one for `values.count`. */
+/** The text of a key with these values, in its form for `values.count`. */
 function say(key, values = {}) {
   const text = TEXTS[state.language][key];
   const form = typeof text === "string" ? text : text[plural[state.language].select(values.count)] ?? text.other;
   return form.replace(/\{(\w+)\}/g, (_, name) => (name === "count" ? values.count.toLocaleString(state.language) : values[name]));
 }
 
-/** A text as elements: what is between backquotes is a key to press. */
+/** A text as elements; keys to press are between backquotes. */
 const keyed = (text) => text.split(/`([^`]+)`/).map((part, place) => (place % 2 ? Object.assign(document.createElement("kbd"), { textContent: part }) : part));
 
-/** What stands on the page all the time. */
+/** Translate the fixed texts of the page. */
 function translate() {
   document.documentElement.lang = state.language;
   for (const element of document.querySelectorAll("[data-say]")) element.replaceChildren(...keyed(say(element.dataset.say)));
@@ -31,10 +32,11 @@ find("language").value = state.language;
 find("language").addEventListener("change", ({ target }) => change({ language: target.value }));
 view(onChange(() => [], translate));
 
-/** Say something else in an element, whatever the language becomes. */
-function sayIn(element, key) {
-  element.dataset.say = key;
-  element.textContent = say(key);
+/** A button that starts something, or pauses it while that is on. */
+function toggle(button, on, key) {
+  button.setAttribute("aria-pressed", String(on));
+  button.dataset.say = on ? "pause" : key;
+  button.textContent = say(button.dataset.say);
 }
 
-export { say, sayIn };
+export { say, toggle };

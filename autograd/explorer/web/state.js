@@ -1,23 +1,23 @@
-/* What is shown now. Whoever shows something is told of every change, and looks whether it is concerned. */
+/* The state of the page; views are called after every change. */
 
 import { payload, runs } from "./payload.js";
 
 const state = {
   language: payload.language,
   picture: 0, run: 0, frame: runs[0].start, step: 0, selected: null, zoom: 0,
-  turned: "", // the scope that was opened or closed last
-  looked: null, focused: null, // the nodes of what the pointer, or else the focus, is on
-  live: null, // the reader's own numbers in the place of the recorded ones: see live.js
-  predict: false, // whether the next number is to be guessed before it is shown
-  revealed: -1, // the step whose number has been guessed or shown
-  curves: [], // loss curves of earlier trainings from the reader's numbers, the latest first
+  turned: "", // the scope last opened or closed
+  looked: null, focused: null, // the nodes under the pointer, or else the focus; the nodes under the focus
+  live: null, // the reader's numbers: see live.js
+  predict: false, // whether the next number is hidden
+  revealed: -1, // the step whose number was guessed or shown
+  curves: [], // loss curves kept by the reader, the latest first
 };
 const views = [];
 
-/** Views are brought up to date in the order in which they were added. */
+/** Views are updated in the order of their calls here. */
 const view = (task) => views.push(task);
 
-/** A change that a view makes, as one that moves the focus does, is shown when all views have shown the one before. */
+/** A change by a view, such as one that moves the focus, waits until all views have shown the change before. */
 let showing = false;
 let again = false;
 function change(next = {}) {
@@ -35,7 +35,7 @@ function change(next = {}) {
   }
 }
 
-/** A task that is done again only when something that it depends on has changed, or the language. */
+/** A task that runs when one of its dependencies, or the language, has changed. */
 function onChange(dependencies, task) {
   let before = null;
   return () => {
@@ -46,7 +46,7 @@ function onChange(dependencies, task) {
   };
 }
 
-/** What a function of the state gives, computed again only when something that it depends on has changed. */
+/** A function of the state, computed when one of its dependencies has changed. */
 function kept(dependencies, compute) {
   let result;
   const renew = onChange(dependencies, () => (result = compute()));

@@ -1,12 +1,9 @@
 /* One forward and one backward pass over a recorded graph, with any numbers in its leaves. */
 
 /**
- * A graph, ready to be swept with any numbers in its leaves.
- *
- * `steps` has for each node, operands first, null for a leaf or [row, operands]: a function with `forward` and
- * `partials`, and the places of its operands, an array of them for a sequence. `constants` says of each node
- * whether it is a number that was written into an expression; these have no edges. `select` of a row says that it
- * copies one operand and ignores the others.
+ * `steps` has for each node, operands first, null for a leaf or [row, operands]: an object with `forward` and
+ * `partials`, and the places of its operands, an array for a sequence. `constants` marks the nodes that are numbers
+ * in an expression; they have no edges. A row with `select` copies one operand and ignores the others.
  */
 class Graph {
   constructor(steps, constants) {
@@ -18,37 +15,41 @@ class Graph {
     });
   }
 
-  /** The number of every node. `leaves` has those of the leaves, in their places. */
+  /** The number of every node; `leaves` has the leaves' in their places. */
   forward(leaves) {
     const data = Float64Array.from(leaves);
     this.renew(data, this.steps.keys());
     return data;
   }
 
-  /** Compute the nodes in these places anew, in their order. */
+  /** Recompute the nodes in these places, in their order. */
   renew(data, places) {
-    const numbers = (operand) => (Array.isArray(operand) ? operand.map((place) => data[place]) : data[operand]);
-    for (const place of places) {
-      const step = this.steps[place];
-      if (step !== null) data[place] = step[0].forward(...step[1].map(numbers));
-    }
+    for (const place of places) if (this.steps[place]) data[place] = this.steps[place][0].forward(...this.numbers(place, data));
   }
 
-  /** The gradient of the last node by every node, from its numbers, with every partial and every share. */
+  /** The numbers of a node's operands. */
+  numbers(place, data) {
+    return this.steps[place][1].map((each) => (Array.isArray(each) ? each.map((one) => data[one]) : data[each]));
+  }
+
+  partials(place, data) {
+    return this.steps[place][0].partials(data[place], ...this.numbers(place, data));
+  }
+
+  /** The gradient of the last node by every node, with every partial and every share. */
   backward(data) {
     const size = this.edges.length;
     const pass = {
       data, grads: new Float64Array(data.length), partials: new Float64Array(size),
       contributions: new Float64Array(size), taken: new Uint8Array(size).fill(1),
     };
-    const numbers = (operand) => (Array.isArray(operand) ? operand.map((place) => data[place]) : data[operand]);
     const reached = new Uint8Array(data.length);
     const last = data.length - 1;
     pass.grads[last] = reached[last] = 1;
     for (let head = last; head >= 0; head -= 1) {
       if (this.steps[head] === null) continue;
-      const [row, operands] = this.steps[head];
-      const partials = row.partials(data[head], ...operands.map(numbers));
+      const [row] = this.steps[head];
+      const partials = this.partials(head, data);
       this.links[head].forEach(([tail, edge], position) => {
         if (edge < 0) return;
         pass.partials[edge] = partials[position];

@@ -1,20 +1,21 @@
-/* The training that was recorded: its epochs, its loss curves, and runs to switch between. And in its place, once
-   the reader has changed a number or trains on, the training from there. */
+/* The recorded training: its epochs, its loss curves, and runs to switch between. Or the training from the reader's
+   numbers. */
 
+import { element, find, put } from "./elements.js";
 import { given } from "./given.js";
 import { count, epoch, frameInRun, run } from "./graph.js";
 import { addExample, canEdit, removeExample, setTraining, show, train } from "./live.js";
 import { read, written } from "./numbers.js";
 import { OPTIMIZERS } from "./optimizers.js";
-import { find, inputs, payload, range, runs, trains } from "./payload.js";
-import { say, sayIn } from "./say.js";
+import { inputs, payload, range, runs, trains } from "./payload.js";
+import { say, toggle } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name } from "./words.js";
-import { element, put, typeset } from "./writing.js";
+import { typeset } from "./writing.js";
 
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2", "1 4", "14 3 3 3"];
 
-/** The line of a run has its own colour and its own dashes: either tells it from the others. */
+/** The line of a run has its own colour and its own dashes. */
 const pen = (place) => `style="stroke: var(--series-${place % 6})" stroke-dasharray="${DASHES[place % DASHES.length]}"`;
 
 const lossInWords = (loss) => (loss === undefined ? say("loss.ended") : loss === null ? say("loss.infinite") : written(loss, 4));
@@ -62,10 +63,10 @@ const drawTraining = onChange(() => [state.frame, state.live, state.curves], () 
   const slider = find("epoch");
   slider.max = String(stop - start - 1);
   slider.value = String(frameInRun());
-  slider.setAttribute("aria-valuetext", say("train.epoch.of", { epoch: epoch(), total: epochs.at(-1) }));
   find("epoch-label").textContent = say("train.epoch.of", { epoch: epoch(), total: epochs.at(-1) });
-  find("chart").innerHTML = chart(runs.map((each) => each.losses), state.run, epoch(), say("train.epoch"));
-  find("chart").firstElementChild.setAttribute("aria-label", say("train.curve", { label: run().label, first: lossInWords(losses[0]), now: lossInWords(losses[epoch()]), epoch: epoch(), last: lossInWords(losses.at(-1)) }));
+  slider.setAttribute("aria-valuetext", find("epoch-label").textContent);
+  const [first, now, last] = [losses[0], losses[epoch()], losses.at(-1)].map(lossInWords);
+  chart(runs.map((each) => each.losses), state.run, epoch(), "train.epoch", say("train.curve", { label: run().label, first, now, epoch: epoch(), last }));
   document.querySelectorAll("#rates tbody tr").forEach((row, place) => {
     const [now, end] = row.querySelectorAll("td");
     now.textContent = lossInWords(runs[place].losses[epoch()]);
@@ -75,13 +76,13 @@ const drawTraining = onChange(() => [state.frame, state.live, state.curves], () 
   });
 });
 
-/** Loss curves, null where they leave the finite numbers: the current one stands out, each has its own dashes. */
-function chart(curves, current, now, word) {
+/** Draw loss curves, null where they are not finite; the current one stands out, each has its own dashes. */
+function chart(curves, current, now, unit, label) {
   const [width, height, left, bottom, top, right] = [380, 210, 56, 30, 10, 12];
   const finite = curves.flat().filter((loss) => loss !== null);
   let [low, high] = finite.reduce(([least, most], loss) => [Math.min(least, loss), Math.max(most, loss)], finite.length ? [Infinity, -Infinity] : [0, 1]);
   const logarithmic = low > 0 && high / low > 30;
-  // What diverges leaves the picture, so that the others are seen.
+  // A diverging curve leaves the picture, so that the others are seen.
   high = Math.min(high, 1e3 * Math.max(...curves.map((losses) => Math.abs(losses[0] ?? 0))) || high);
   if (!logarithmic) low = Math.min(0, low);
   if (high === low) high = low + 1;
@@ -104,7 +105,8 @@ function chart(curves, current, now, word) {
   drawn.sort((one, other) => (one.place === current) - (other.place === current));
   const heightNow = curves[current][now];
   const marker = (heightNow ?? null) === null ? "" : `<circle class="marker" cx="${x(now)}" cy="${Math.max(6, y(heightNow))}" r="5"/>`;
-  return `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}${feet.join("")}<text class="axis" x="${left}" y="${height - 10}" dx="26">${word}</text><svg x="${left}" y="0" width="${width - left}" height="${height - bottom + 2}" viewBox="${left} 0 ${width - left} ${height - bottom + 2}">${drawn.map(({ text }) => text).join("")}</svg>${marker}</svg>`;
+  find("chart").innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img">${grid.join("")}${feet.join("")}<text class="axis" x="${left}" y="${height - 10}" dx="26">${say(unit)}</text><svg x="${left}" y="0" width="${width - left}" height="${height - bottom + 2}" viewBox="${left} 0 ${width - left} ${height - bottom + 2}">${drawn.map(({ text }) => text).join("")}</svg>${marker}</svg>`;
+  find("chart").firstElementChild.setAttribute("aria-label", label);
 }
 
 // --- the training from the reader's numbers -------------------------------------------------------------
@@ -113,12 +115,11 @@ const finite = (losses) => losses.map((loss) => (Number.isFinite(loss) ? loss : 
 
 function drawLive() {
   const { losses, steps } = state.live;
-  const [first, last] = [losses[0], losses.at(-1)].map((loss) => lossInWords(Number.isFinite(loss) ? loss : null));
-  find("chart").innerHTML = chart([losses, ...state.curves].map(finite), 0, steps, say("train.update"));
-  find("chart").firstElementChild.setAttribute("aria-label", say("train.curve.yours", { first, last, updates: counted(steps, "updates") }));
+  const [first, last] = finite([losses[0], losses.at(-1)]).map(lossInWords);
+  chart([losses, ...state.curves].map(finite), 0, steps, "train.update", say("train.curve.yours", { first, last, updates: counted(steps, "updates") }));
 }
 
-/** What the loss says: of a cross-entropy, how it stands to guessing. */
+/** The loss in words; a cross-entropy beside that of guessing. */
 function meaning() {
   const { losses, steps, examples } = state.live;
   const loss = losses.at(-1);
@@ -134,13 +135,11 @@ let timer = null;
 function pause() {
   clearInterval(timer);
   timer = null;
-  sayIn(find("run"), "live.run");
-  find("run").setAttribute("aria-pressed", "false");
+  toggle(find("run"), false, "live.run");
 }
 function runOn() {
   if (timer !== null) return pause();
-  sayIn(find("run"), "pause");
-  find("run").setAttribute("aria-pressed", "true");
+  toggle(find("run"), true);
   let steps = 1;
   timer = setInterval(() => {
     const before = performance.now();

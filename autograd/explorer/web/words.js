@@ -22,36 +22,19 @@ function listed(names, most = 6) {
 }
 const counted = (count, things) => say(things, { count });
 
-/** Texts that are equal to each other, each said once. */
+/** Equal sides, without repeats. */
 const equation = (...texts) =>
   texts.filter(Boolean).filter((text, place, all) => text !== all[place - 1]).join(" = ");
-/** The number that a step leads to, or a question mark in the place of one that is to be predicted. */
+/** The number of a step, or a question mark for a prediction. */
 const result = (number) => (asked() ? "?" : written(number));
 const computed = (node, number = written(data(node))) =>
   equation(name(node), nodes[node].formula, filled(nodes[node].filled), number);
 
-function told(step) {
-  switch (step.kind) {
-    case "given": return toldGiven();
-    case "node": return toldNode(step);
-    case "group": return toldGroup(step.box);
-    case "seed":
-      return {
-        words: say("seed", { name: name(output) }),
-        formula: line(partial(output, output), " = 1"),
-      };
-    case "edge": return toldEdge(step.edge);
-    case "back": return toldBack(step.box);
-    case "update": return toldUpdate(step.node);
-    case "updates": {
-      const how = updateOf(step.moved[0]).lr === null ? "updates.rule" : "updates.descent";
-      return {
-        words: say(how, { parameters: counted(step.moved.length, "parameters"), name: called(step.box) }),
-        formula: toldUpdate(step.moved[0]).formula,
-      };
-    }
-  }
-}
+const TOLD = {
+  given: toldGiven, node: toldNode, group: toldGroup, edge: toldEdge, back: toldBack, update: toldUpdate, updates: toldUpdates,
+  seed: () => ({ words: say("seed", { name: name(output) }), formula: line(partial(output, output), " = 1") }),
+};
+const told = (step) => TOLD[step.kind](step);
 
 const { compare } = new Intl.Collator("en", { numeric: true });
 const ofKind = (kind) => range(nodes.length).filter((node) => nodes[node].kind === kind)
@@ -77,7 +60,7 @@ function toldNode({ node, phase }) {
   return { words, formula: line(computed(node, result(data(node)))) };
 }
 
-function toldGroup(box) {
+function toldGroup({ box }) {
   const count = operations(boxAt(box).nodes);
   const results = plan().results[box];
   return {
@@ -89,7 +72,7 @@ function toldGroup(box) {
   };
 }
 
-function toldBack(box) {
+function toldBack({ box }) {
   const { nodes: members } = boxAt(box);
   const inner = moved(members);
   const tails = new Set(members.flatMap((node) => into[node].map((edge) => edges[edge].tail)).filter((tail) => plan().home[tail] !== box));
@@ -109,7 +92,7 @@ function operation(node) {
   return symbol && symbol !== op ? `${op} (${symbol})` : op;
 }
 
-function toldEdge(edge) {
+function toldEdge({ edge }) {
   const { tail, head, formula } = edges[edge];
   if (!flows(edge)) {
     return {
@@ -136,7 +119,7 @@ function toldEdge(edge) {
   };
 }
 
-function toldUpdate(node) {
+function toldUpdate({ node }) {
   const { next, size, own, over, lr, rule } = updateOf(node);
   if (lr === null) {
     return {
@@ -150,6 +133,12 @@ function toldUpdate(node) {
     words: say(own ? `update.${moves}` : `update.mean.${moves}`, { name: name(node), rule, over: say(over) }),
     formula: line(`${name(node)} ← ${name(node)} − η · `, ...what, ` = ${written(data(node))} − ${written(lr)} · ${inside(size)} = ${result(next)}`),
   };
+}
+
+function toldUpdates({ box, moved: [first, ...others] }) {
+  const how = updateOf(first).lr === null ? "updates.rule" : "updates.descent";
+  const words = say(how, { parameters: counted(others.length + 1, "parameters"), name: called(box) });
+  return { words, formula: toldUpdate({ node: first }).formula };
 }
 
 export { compare, computed, counted, equation, filled, inside, listed, name, operation, told };

@@ -1,13 +1,7 @@
-/* Elements and mathematics of the page, from texts. */
+/* Mathematics of the page, from texts. */
 
+import { element } from "./elements.js";
 import { nodes, output } from "./payload.js";
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 /** Text as mathematics: indices below, powers above. Copied, it is the plain text again. */
 function typeset(text) {
@@ -35,10 +29,10 @@ const partial = (top, bottom) =>
   );
 const gradient = (node) => partial(output, node);
 
-/** A line of mathematics from texts, which are set, and elements. */
+/** A line of mathematics from texts and elements. */
 const line = (...parts) => parts.map((part) => (typeof part === "string" ? typeset(part) : part));
 
-/** A line that is read out as the plain text that it is, not fraction by fraction and index by index. */
+/** A line that a screen reader reads as plain text, not fraction by fraction. */
 function spoken(parts) {
   const made = element("span", { role: "img" }, ...parts);
   made.setAttribute("aria-label", made.textContent);
@@ -48,15 +42,4 @@ function spoken(parts) {
 /** Lines of mathematics, one below the other. */
 const mathematics = (lines) => element("ul", { class: "math" }, ...lines.map((parts) => element("li", {}, spoken(parts))));
 
-// What is set again to what it is would be drawn again.
-const style = (shape, property, value) => {
-  if (shape.style.getPropertyValue(property) !== value) shape.style.setProperty(property, value);
-};
-const attribute = (shape, key, value) => {
-  if (shape.getAttribute(key) !== value) shape.setAttribute(key, value);
-};
-const put = (text, content) => {
-  if (text && text.textContent !== content) text.textContent = content;
-};
-
-export { attribute, element, gradient, line, mathematics, partial, put, spoken, style, typeset };
+export { gradient, line, mathematics, partial, spoken, typeset };

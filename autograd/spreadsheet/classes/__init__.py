@@ -1,9 +1,9 @@
-"""What a whole class has handed in: found, checked in processes of their own, marked and told.
+"""The sheets of a whole class: found, checked in processes of their own, marked and reported.
 
-A folder or an archive of a learning platform becomes sheets with their students (submissions, students). Each
-is checked by a process with limits of time and memory (worker, workers), what came out is plain data that is
-kept (outcomes), gets its points (marks), and is told to the teacher and, as far as wanted, to the student
-(hints, pages, results). `check_class` is all of it. `hand_out` is the way there: numbers of its own for each.
+A folder or an archive of a learning platform becomes sheets with their students (submissions, students).
+Processes with limits of time and memory check them (worker, workers). The outcomes are plain data, kept on
+disk (outcomes), get points (marks), and are reported to the teacher and, at a chosen level of hints, to the
+student (hints, pages, results). `check_class` does all of it; `hand_out` gives each student other numbers.
 """
 
 from .checking import ClassReport, Entry, check_class

@@ -1,15 +1,18 @@
-"""A class checked: every sheet, with its points, and what several of them have in common."""
+"""A class checked: each sheet with its points, and what several sheets have in common."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...files import write_text
 from ...symbolic import TEXT
@@ -29,22 +32,28 @@ from .workers import Job, run
 __all__ = ["ClassReport", "Entry", "Group", "check_class"]
 
 _KEPT = "checked"  # the folder of outcomes
-_ALIKE = 3  # numbers that must be a student's for a sheet to be found by them
+_ALIKE = 3  # numbers by which a sheet's student is found
+_SAID = {
+    ALL_RIGHT: "right",
+    ALL_WRONG: "wrong",
+    UNREADABLE: "not read or not handed in",
+    UNSURE: "with nothing wrong, but not all could be checked",
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file that was handed in, or a student of the list who has handed in nothing.
+    """A file, or a student of the list without one.
 
     Attributes
     ----------
-    path : where the file stands in what was given; ``""`` for none.
-    student, number : whose it is: by the list, else as the platform names it.
-    outcome : what came out.
+    path : its place in the folder or archive; ``""`` for no file.
+    student, number : its owner, by the list or as the platform says.
+    outcome : the outcome of its check.
     marks : the points for each quantity.
-    remarks : on whose numbers the sheet has, and how its student was found.
+    remarks : whose numbers the sheet has, and how its student was found.
     listed : the student of the list, if there is one.
-    digest : of the file.
+    digest : the SHA-256 of the file.
     """
 
     path: str
@@ -66,21 +75,19 @@ class Entry:
 
     @property
     def slips(self) -> list[str]:
-        """What is wrong: each slip once in words, and each quantity that is wrong for a reason not known."""
-        return list(
-            dict.fromkeys(each.slip or f"{short(each.quantity)} is wrong" for each in self.outcome.mistakes)
-        )
+        """Each slip once, and each quantity that is wrong for an unknown reason, in words."""
+        return list(dict.fromkeys(each.words for each in self.outcome.mistakes))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Files that have the same wrong numbers, or are the same to the last byte. It is listed, not judged.
+    """Files with the same wrong numbers, or equal files. They are listed, not judged.
 
     Attributes
     ----------
     paths : the files.
-    cells : the wrong cells that they share: quantity, place, number.
-    explained : whether slips that are known explain all of these numbers: who makes them alone has them too.
+    cells : the wrong cells they share: quantity, place, number.
+    explained : whether known slips explain all these numbers, so that others get them too.
     identical : whether the files are equal.
     """
 
@@ -92,12 +99,12 @@ class Group:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """What came out for a class.
+    """The outcome for a class.
 
     Attributes
     ----------
-    name : of the folder or the archive.
-    problem : what was to be handed in.
+    name : the name of the folder or archive.
+    problem : the problem that was set.
     entries : one for each file, and for each student of the list without one, by student.
     """
 
@@ -107,13 +114,13 @@ class ClassReport:
 
     @property
     def status(self) -> int:
-        """That of its gravest file, as of `check_workbook`."""
+        """The status of its gravest file, as `check_workbook` gives it."""
         order = (ALL_WRONG, UNREADABLE, UNSURE, ALL_RIGHT)
         return min((entry.outcome.status for entry in self.entries), key=order.index, default=UNREADABLE)
 
     @functools.cached_property
     def slips(self) -> dict[str, list[Entry]]:
-        """Each slip with the files that have it, the most frequent first."""
+        """The files with each slip, the most frequent slip first."""
         found: dict[str, list[Entry]] = {}
         for entry in self.entries:
             for slip in entry.slips:
@@ -131,8 +138,7 @@ class ClassReport:
                 by_numbers.setdefault(cells, []).append(entry)
             elif entry.digest:
                 by_digest.setdefault(entry.digest, []).append(entry)
-        groups = list(by_numbers.items())
-        groups += [((), entries) for entries in by_digest.values()]
+        groups = [*by_numbers.items(), *(((), entries) for entries in by_digest.values())]
         return [
             Group(
                 paths=[entry.path for entry in entries],
@@ -145,16 +151,10 @@ class ClassReport:
         ]
 
     def lines(self) -> Iterator[str]:
-        """In short, for a person to read."""
-        counts = [sum(entry.outcome.status == status for entry in self.entries) for status in range(4)]
+        """A summary to print."""
+        counts = Counter(entry.outcome.status for entry in self.entries)
         yield f"{self.name}: {counted(len(self.entries), 'sheet')} of {self.problem.title}"
-        said = (
-            "right",
-            "wrong",
-            "not read or not handed in",
-            "with nothing wrong, but not all could be checked",
-        )
-        yield "  " + "; ".join(f"{count} {words}" for count, words in zip(counts, said) if count)
+        yield "  " + "; ".join(f"{counts[status]} {_SAID[status]}" for status in sorted(counts))
         for slip, entries in list(self.slips.items())[:8]:
             yield f"  {len(entries):4d} × {slip}"
         for entry in self.entries:
@@ -178,27 +178,28 @@ def check_class(
     megabytes: int = 2_000,
     progress: bool = False,
 ) -> ClassReport:
-    """Check every sheet in a folder or an archive, as learning platforms give them.
+    """Check every sheet in a folder or an archive of a learning platform.
 
     A file that cannot be read, takes too long or needs too much memory is an entry with that reason; it stops
-    nothing. With `out`, what came out for each file is kept there as soon as it is known, and found again if
-    the same file is checked for the same problem: who interrupts this loses nothing.
+    nothing. With `out`, the outcome of each file is kept there at once, and found again for the same file and
+    problem: an interrupt loses nothing.
 
     Parameters
     ----------
     source : a folder, or a .zip, with folders and archives in it. Names as those of Canvas, Moodle,
-        Blackboard, Brightspace and Sakai tell the student; else the folder, or the name of the file.
-    problem : what was to be handed in.
-    out : a folder for what came out.
-    students : who should have handed in, from a .csv or a workbook, with numbers of their own or not.
+        Blackboard, Brightspace and Sakai tell the student; otherwise the folder does, or the file's name.
+    problem : the problem that was set.
+    out : a folder for the outcomes.
+    students : who should have handed in, from a .csv or a workbook, with individual numbers or without.
     weights : the points; by default 1 for each quantity.
     lr : the learning rate of all sheets; by default as each says.
-    workers, seconds, megabytes : how many processes, and the most that a check may take: see `SECURITY.md`.
-    progress : whether to show a bar, where somebody looks and tqdm is installed.
+    workers, seconds, megabytes : the number of processes, and the most that a check may take: see
+        `SECURITY.md`.
+    progress : whether to show a bar, on a terminal and with tqdm.
 
     Returns
     -------
-    the entries, and what they have in common. `write_all` writes it.
+    The entries, and what they have in common. `write_all` writes it.
 
     Raises
     ------
@@ -206,53 +207,45 @@ def check_class(
     OSError : if nothing can be written to `out`.
     """
     path = Path(source)
-    listed = list(students) if isinstance(students, Sequence) and not isinstance(students, str) else None
-    if listed is None:
-        listed = read_students(Path(students), problem.numbers)  # type: ignore[arg-type]  # a path then
+    if isinstance(students, (str, os.PathLike)):
+        students = read_students(Path(students), problem.numbers)
     submissions = handed_in(path)
     if not submissions:
         raise SheetError(f"there is no sheet in {path}: it takes .xlsx, .ods, .xls and .csv files")
-    of = [match_of(listed, each.student, each.number) for each in submissions]
     store = _Store(None if out is None else Path(out) / _KEPT, problem, lr)
-    outcomes: dict[int, Outcome] = {}
-    digests: dict[int, str] = {}
-    keys: dict[int, str] = {}
+    cases = [_Case(each, match_of(students, each.student, each.number)) for each in submissions]
 
     def jobs() -> Iterator[Job]:
-        """The files that are not known already, each read when it is its turn."""
-        for turn, (submission, student) in enumerate(zip(submissions, of, strict=True)):
-            if submission.reason:
-                outcomes[turn] = unread(submission.reason)
-                continue
+        """The files without a known outcome, each read when its turn comes."""
+        for case in cases:
             try:
-                data = submission.read()
+                data = b"" if case.submission.reason else case.submission.read()
             except SheetError as error:
-                outcomes[turn] = unread(str(error))
+                case.outcome = unread(str(error))
                 continue
-            numbers = student.numbers if student is not None else {}
-            digests[turn] = hashlib.sha256(data).hexdigest()
-            keys[turn] = store.key(submission.name, digests[turn], numbers)
-            known = store.load(keys[turn])
+            if case.submission.reason:
+                case.outcome = unread(case.submission.reason)
+                continue
+            numbers = case.student.numbers if case.student is not None else {}
+            case.digest = hashlib.sha256(data).hexdigest()
+            case.key = store.key(case.submission.name, case.digest, numbers)
+            known = store.load(case.key)
             if known is None:
-                yield Job(turn, submission.name, data, numbers)
+                yield Job(case, case.submission.name, data, numbers)
             else:
-                outcomes[turn] = known
+                case.outcome = known
                 shown.update()
 
-    limits = {"lr": lr, "workers": workers, "seconds": seconds, "megabytes": megabytes}
-    waiting = sum(not each.reason for each in submissions)
-    with progress_bar(waiting, "sheet", progress) as shown:
-        for job, outcome in run(jobs(), problem, **limits):  # type: ignore[arg-type]  # each has its own type
-            outcomes[job.key] = outcome
-            store.save(keys[job.key], outcome)
+    limits: Any = {"lr": lr, "workers": workers, "seconds": seconds, "megabytes": megabytes}
+    with progress_bar(sum(not each.reason for each in submissions), "sheet", progress) as shown:
+        for job, outcome in run(jobs(), problem, **limits):
+            job.key.outcome = outcome
+            store.save(job.key.key, outcome)
             shown.update()
     chosen = weights or Weights()
-    entries = [
-        _entry(submission, student, outcomes[turn], digests.get(turn, ""), listed, problem, chosen)
-        for turn, (submission, student) in enumerate(zip(submissions, of, strict=True))
-    ]
+    entries = [_entry(case, students, problem, chosen) for case in cases]
     there = {entry.listed.key for entry in entries if entry.listed is not None}
-    for student in listed:
+    for student in students:
         if student.key not in there:
             nothing = unread("nothing was handed in")
             marks = chosen.marks(nothing, problem.quantities)
@@ -261,15 +254,19 @@ def check_class(
     return ClassReport(path.resolve().name, problem, entries)
 
 
-def _entry(
-    submission: Submission,
-    student: Student | None,
-    outcome: Outcome,
-    digest: str,
-    listed: Sequence[Student],
-    problem: Problem,
-    weights: Weights,
-) -> Entry:
+@dataclass(eq=False)
+class _Case:
+    """A file on its way to an entry."""
+
+    submission: Submission
+    student: Student | None
+    outcome: Outcome = dataclasses.field(default_factory=lambda: unread(""))
+    digest: str = ""
+    key: str = ""
+
+
+def _entry(case: _Case, listed: Sequence[Student], problem: Problem, weights: Weights) -> Entry:
+    submission, student, outcome = case.submission, case.student, case.outcome
     remarks: list[str] = []
     if not any(each.numbers for each in listed):
         remarks += outcome.others
@@ -286,13 +283,13 @@ def _entry(
             ]
             whose = f", but those of {' and '.join(each.name for each in others)}" if others else ""
             remarks.append(f"the numbers are not the student's own{whose}: {', '.join(differ[:4])}")
-    name, number = (
-        (submission.student, submission.number) if student is None else (student.name, student.number)
-    )
-    if student is None and listed:
+    name, number = submission.student, submission.number
+    if student is not None:
+        name, number = student.name, student.number
+    elif listed:
         remarks.append("is not in the list of students")
     marks = weights.marks(outcome, problem.quantities)
-    return Entry(submission.path, name, number, outcome, marks, remarks, student, digest)
+    return Entry(submission.path, name, number, outcome, marks, remarks, student, case.digest)
 
 
 def _has(outcome: Outcome, numbers: Mapping[str, float]) -> bool:
@@ -307,51 +304,39 @@ def _near(a: float, b: float) -> bool:
     return math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-6)
 
 
-# --- what is kept ----------------------------------------------------------------------------------
+# --- kept outcomes ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _Store:
-    """Outcomes in files by what they depend on: the bytes, the name, the problem, and the checker itself."""
+    """Outcomes in files, by all they depend on: the bytes, the name, the problem and the checker itself."""
 
-    folder: Path | None
-    problem: Problem
-    lr: float | None
-    _checker: list[str] = field(default_factory=list)
+    def __init__(self, folder: Path | None, problem: Problem, lr: float | None) -> None:
+        self._folder, self._problem, self._lr = folder, problem, lr
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
-    def __post_init__(self) -> None:
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+    @functools.cached_property
+    def _checker(self) -> str:
+        return _fingerprint(self._problem, self._lr)
 
     def key(self, name: str, digest: str, numbers: Mapping[str, float]) -> str:
-        if not self._checker:
-            self._checker.append(_fingerprint(self.problem, self.lr))
         said = repr([self._checker, name, digest, sorted(numbers.items())])
-        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
-
-    def _path(self, key: str) -> Path:
-        assert self.folder is not None
-        return self.folder / f"{key[:40]}.json"
+        return f"{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:40]}.json"
 
     def load(self, key: str) -> Outcome | None:
-        """What came out before; None if that is not known."""
-        if self.folder is not None:
-            with suppress(OSError, ValueError):  # what is damaged is made again
-                return Outcome.from_json(self._path(key).read_text(encoding="utf-8"))
+        if self._folder is not None:
+            with suppress(OSError, ValueError):  # a damaged file is made again
+                return Outcome.from_json((self._folder / key).read_text(encoding="utf-8"))
         return None
 
     def save(self, key: str, outcome: Outcome) -> None:
-        if self.folder is not None and not _passing(outcome):
-            write_text(self._path(key), outcome.to_json())
-
-
-def _passing(outcome: Outcome) -> bool:
-    """Whether it may come out otherwise another time: who ran out of time or memory gets another chance."""
-    return outcome.status == UNREADABLE and not outcome.report
+        passing = outcome.status == UNREADABLE and not outcome.report  # out of time or memory: tried again
+        if self._folder is not None and not passing:
+            write_text(self._folder / key, outcome.to_json())
 
 
 def _fingerprint(problem: Problem, lr: float | None) -> str:
-    """Of all that an outcome depends on besides the file: another checker may tell more."""
+    """A digest of all that an outcome depends on besides the file: another checker may tell more."""
     found = hashlib.sha256(__version__.encode())
     for path in sorted(Path(__file__).parents[2].rglob("*.py")):
         found.update(path.read_bytes())

@@ -1,16 +1,14 @@
-"""The commands for a class: what it has handed in is checked, and numbers of its own for each handed out."""
+"""The commands for a class: check its sheets, and hand out individual numbers."""
 
 from __future__ import annotations
 
-import argparse
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ...errors import MissingExtraError
-from ...terminal import say
+from ...terminal import OptionParser, OptionsError, above_zero, refused, say, whole
 from ..assignment import assignment
 from ..cells import SheetError
 from ..problem import Problem
@@ -26,40 +24,14 @@ __all__ = ["check", "hand_out_numbers", "is_for_a_class"]
 OPTIONS = ("--out", "--hints", "--weights", "--students", "--jobs", "--seconds")
 
 
-class _OptionsError(ValueError):
-    """A value that an option does not take; the message is the line that the user sees."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _OptionsError(f"{message}; try --help")
-
-
 def is_for_a_class(argv: Sequence[str]) -> bool:
-    """Whether these options are about a folder or an archive, or are those that only a class has."""
+    """Whether these options name a folder or an archive, or are those of a class."""
     if any(word.partition("=")[0] in OPTIONS for word in argv):
         return True
     return any(not word.startswith("-") and "\0" not in word and is_class(Path(word)) for word in argv)
 
 
-def _above_zero(word: str) -> float:
-    number = float(word)
-    if not 0.0 < number < math.inf:
-        raise ValueError
-    return number
-
-
-_above_zero.__name__ = "number above 0"  # argparse shows it
-
-
-def _whole(word: str) -> int:
-    number = int(word)
-    if not 1 <= number <= 100_000:
-        raise ValueError
-    return number
-
-
-_whole.__name__ = "whole number from 1 to 100,000"
+_COUNT = whole(1, 100_000)
 
 
 def check(argv: Sequence[str], program: str, problem: Problem | None = None) -> int:
@@ -69,14 +41,13 @@ def check(argv: Sequence[str], program: str, problem: Problem | None = None) -> 
     ----------
     problem : what was to be handed in: the assignment by default.
     """
-    parser = _Parser(
+    parser = OptionParser(
         prog=program,
         description="Check what a class has handed in: a folder, or the .zip of a learning platform.",
         epilog="Written are class.html, class.csv, nbgrader.csv, and for each student a page and a "
         "results.json. What is checked is kept there: interrupted, the same command goes on. Exit status: "
         "0 if all sheets are right, 1 if one is wrong, 2 if one was not read or handed in, 3 if not all could"
         " be checked, 130 if interrupted.",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="a folder or a .zip, with folders and archives in it")
@@ -84,9 +55,9 @@ def check(argv: Sequence[str], program: str, problem: Problem | None = None) -> 
     add("--students", metavar="FILE", help="the list of students, or the numbers.csv of their own numbers")
     add("--weights", metavar="FILE", help="points for each quantity, in TOML (default: 1 each)")
     add("--hints", choices=HINTS, default="slip", help="what students are told (default: slip)")
-    add("--lr", metavar="X", type=_above_zero, help="learning rate η (default: as each sheet says)")
-    add("--jobs", metavar="N", type=_whole, help="how many to check at once (default: one each processor)")
-    add("--seconds", metavar="X", type=_above_zero, default=60.0, help="the most for one sheet (default: 60)")
+    add("--lr", metavar="X", type=above_zero, help="learning rate η (default: as each sheet says)")
+    add("--jobs", metavar="N", type=_COUNT, help="how many to check at once (default: one each processor)")
+    add("--seconds", metavar="X", type=above_zero, default=60.0, help="the most for one sheet (default: 60)")
     problem = problem or assignment()
     out = Path()
 
@@ -114,27 +85,24 @@ def check(argv: Sequence[str], program: str, problem: Problem | None = None) -> 
     try:
         return _run(parser, argv, program, work)
     except KeyboardInterrupt:
-        say(
-            [f"{program}: interrupted. What is checked is kept in {out}: the same command goes on"],
-            sys.stderr,
-        )
+        kept = f"What is checked is kept in {out}: the same command goes on"
+        say([f"{program}: interrupted. {kept}"], sys.stderr)
         return 130
 
 
 def hand_out_numbers(argv: Sequence[str], program: str, problem: Problem | None = None) -> int:
     """Write a template and a key for each student of a list; returns the exit status."""
-    parser = _Parser(
+    parser = OptionParser(
         prog=program,
         description="Numbers of its own for each student: a template to fill in, its key, and numbers.csv.",
         epilog="Check what is handed in with: backprop check FOLDER --students numbers.csv",
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("students", metavar="FILE", help="a .csv or a workbook with their names, and ids if they have any")
     add("--out", metavar="FOLDER", default="handed_out", help="where to write (default: handed_out)")
     add("--seed", default="0", help="from which the numbers follow: keep it to yourself (default: 0)")
-    add("--epochs", metavar="N", type=_whole, default=100, help="rows of the table (default: 100)")
-    add("--lr", metavar="X", type=_above_zero, help="learning rate η (default: 0.5)")
+    add("--epochs", metavar="N", type=_COUNT, default=100, help="rows of the table (default: 100)")
+    add("--lr", metavar="X", type=above_zero, help="learning rate η (default: 0.5)")
     add("--csv", action="store_true", help="write .csv files, and not .xlsx")
 
     def work(given: Any) -> int:
@@ -154,17 +122,11 @@ def hand_out_numbers(argv: Sequence[str], program: str, problem: Problem | None 
     return _run(parser, argv, program, work)
 
 
-def _run(parser: _Parser, argv: Sequence[str], program: str, work: Callable[[Any], int]) -> int:
-    """Read the options and do the work; what is wrong with them is one line, and exit status 2."""
+def _run(parser: OptionParser, argv: Sequence[str], program: str, work: Callable[[Any], int]) -> int:
+    """Read the options and do the work; an error is one line, and exit status 2."""
     try:
-        given = parser.parse_args(
-            [f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in argv]
-        )
-        if any("\0" in word for word in argv):
-            raise _OptionsError("an option has the NUL character in it, which is in no name of a file")
-        return work(given)
-    except (_OptionsError, SheetError, MissingExtraError, ValueError) as error:
-        say([f"{program}: error: {' '.join(str(error).split())}"], sys.stderr)
+        return work(parser.read(argv))
     except OSError as error:
-        say([f"{program}: error: {error.strerror or error}: {error.filename or ''}"], sys.stderr)
-    return 2
+        return refused(program, f"{error.strerror or error}: {error.filename or ''}")
+    except (OptionsError, SheetError, MissingExtraError, ValueError) as error:
+        return refused(program, error)

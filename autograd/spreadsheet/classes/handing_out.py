@@ -1,4 +1,4 @@
-"""Numbers of its own for each student: a template to fill in, and the key to it."""
+"""Individual numbers for each student: a template to fill in, and its key."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def hand_out(
     momentum: float = 0.0,
     suffix: str = ".xlsx",
 ) -> list[Student]:
-    """Write a template and a key for each student, each with numbers of its own, and the list of them.
+    """Write a template and a key with individual numbers for each student, and the list of all numbers.
 
-    The numbers of a student follow from the seed and from what tells the student apart, so they stay when the
-    list grows or is sorted. ``numbers.csv`` is what `check_class` takes as its list of students.
+    A student's numbers follow from the seed and the student's id or name, so they stay when the list grows or
+    is sorted. `check_class` takes ``numbers.csv`` as its list of students.
 
     Parameters
     ----------
-    problem : what is to be handed in.
+    problem : the problem to set.
     students : a .csv file or a workbook with their names, or a sequence of `Student`.
-    out : the folder, which is made: ``templates`` and ``keys`` in it, and ``numbers.csv``.
-    seed : keep it to yourself, for the numbers follow from it.
+    out : the folder to make, with ``templates``, ``keys`` and ``numbers.csv``.
+    seed : determines the numbers, so keep it secret.
     epochs, lr, momentum, suffix : of the templates and keys; ``".xlsx"`` or ``".csv"``.
 
     Returns
     -------
-    the students with their numbers.
+    The students with their numbers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How much a student is told: that something is wrong, where, which slip it was, or what is right."""
+"""How much a student learns: that something is wrong, where, which slip it is, or the right numbers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ from .outcomes import ABSENT, FOLLOWS, UNCHECKED, WRONG, Mistake
 __all__ = ["HINTS", "Told", "for_quantity", "in_words", "told"]
 
 HINTS = ("none", "place", "slip", "answer")
-"""From the least to the most: each says what those before it say."""
+"""From the least to the most; each includes those before it."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A slip as a student is told of it.
-
-    Attributes
-    ----------
-    headline : what is wrong.
-    places : of each quantity that has it the first wrong cell, and in which rows.
-    lines : what is right, and where it comes from.
-    """
+    """A slip as a student sees it: a headline, the first wrong cell of each quantity, the right numbers."""
 
     headline: str
     places: list[str]
@@ -33,7 +26,7 @@ class Told:
 
 
 def in_words(entry: Entry) -> str:
-    """The verdict in a sentence. It says no more than the lowest level does."""
+    """The verdict in a sentence, for every level."""
     status, states = entry.outcome.status, entry.outcome.states
     if status == UNREADABLE:
         return f"This could not be checked: {entry.outcome.reason}."
@@ -46,32 +39,30 @@ def in_words(entry: Entry) -> str:
 
 
 def told(entry: Entry, level: str) -> Iterator[Told]:
-    """The slips of a sheet, as far as the level says."""
+    """The slips of a sheet, at a level."""
     depth = HINTS.index(level)
-    if not depth:
-        return
-    groups: dict[str, list[Mistake]] = {}
-    for each in entry.outcome.mistakes:
-        groups.setdefault((each.slip if depth > 1 else "") or f"\0{each.quantity}", []).append(each)
-    for slip, mistakes in groups.items():
+    groups: dict[tuple[str, str], list[Mistake]] = {}
+    for each in entry.outcome.mistakes if depth else ():
+        slip = each.slip if depth > 1 else ""
+        groups.setdefault((slip, "" if slip else each.quantity), []).append(each)
+    for (slip, _), mistakes in groups.items():
         names = ", ".join(dict.fromkeys(short(each.quantity) for each in mistakes))
-        headline = names if slip.startswith("\0") else f"{names}: {slip}"
+        places = [f"{short(each.quantity)}: {_place(each)} ({each.table})" for each in mistakes]
         lines = []
-        if depth > 2:
-            for each in mistakes:
-                lines.append(
-                    f"{short(each.quantity)} in {each.cell}: found {each.given}, right is {each.expected}"
-                )
-                lines += [f"    {line}" for line in each.hints]
-        yield Told(headline, [_place(each) for each in mistakes], lines)
+        for each in mistakes if depth > 2 else ():
+            lines.append(
+                f"{short(each.quantity)} in {each.cell}: found {each.given}, right is {each.expected}"
+            )
+            lines += [f"    {line}" for line in each.hints]
+        yield Told(f"{names}: {slip}" if slip else names, places, lines)
 
 
 def _place(each: Mistake) -> str:
-    return f"{short(each.quantity)}: first wrong in {each.cell}, {each.where} ({each.table})"
+    return f"first wrong in {each.cell}, {each.where}"
 
 
 def for_quantity(entry: Entry, quantity: str, level: str) -> str:
-    """What is said beside the points of one quantity."""
+    """The words beside the points of a quantity."""
     state = entry.outcome.states.get(quantity, ABSENT)
     if state == ABSENT:
         return "not in the sheet" if entry.outcome.states else "not checked"
@@ -83,9 +74,8 @@ def for_quantity(entry: Entry, quantity: str, level: str) -> str:
             WRONG: "not right yet",
             FOLLOWS: "right for the numbers of its row, of which some are wrong",
         }.get(state, "right")
-    depth = HINTS.index(level)
-    first = mistakes[0]
-    text = f"first wrong in {first.cell}, {first.where}"
+    depth, first = HINTS.index(level), mistakes[0]
+    text = _place(first)
     if depth > 1 and first.slip:
         text += f": {first.slip}"
     if depth > 2:

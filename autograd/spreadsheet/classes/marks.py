@@ -1,7 +1,7 @@
-"""Points for each quantity: what is right earns them, what follows from another mistake too.
+"""Points for each quantity that is right, or follows from another mistake.
 
-A quantity is wrong once, however many rows it is wrong in, and what was computed rightly from it is right. So
-one slip costs the points of the columns that have it, and no others.
+A quantity is wrong once, in however many rows, and numbers computed rightly from it are right. So one slip
+costs the points of its own columns alone.
 """
 
 from __future__ import annotations
@@ -20,18 +20,13 @@ from .outcomes import ABSENT, FOLLOWS, RIGHT, WRONG, Outcome
 
 __all__ = ["Mark", "Weights"]
 
-_KEYS = {"points", "missing", "same_slip"}
+_CHOICES = {"missing": ("lost", "left out"), "same_slip": ("each", "once")}
 _LARGEST = 100_000  # bytes
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The points for a quantity.
-
-    Attributes
-    ----------
-    state : what came out for it: ``"right"``, ``"follows"``, ``"wrong"``, ``"unchecked"`` or ``"absent"``.
-    """
+    """The points for a quantity; its state is one of those in `outcomes`."""
 
     quantity: str
     state: str
@@ -41,15 +36,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class Weights:
-    """How many points each quantity gives.
+    """The points of each quantity.
 
     Attributes
     ----------
-    points : by name, in which ``*`` stands for any letters: the first that fits holds. ``default`` is for all
-        others, 1 if it is not there.
-    missing : ``"lost"``: what a sheet does not have earns nothing. ``"left out"``: it does not count.
+    points : by name, with ``*`` for any letters: the first that fits holds. ``default``, 1 if absent, is for
+        all others.
+    missing : ``"lost"``: a quantity missing in the sheet earns nothing. ``"left out"``: it does not count.
     same_slip : ``"each"``: every quantity with a slip loses its points. ``"once"``: of several with the same
-        slip one does, that with the most points.
+        slip only the one with the most points does.
 
     Examples
     --------
@@ -90,7 +85,7 @@ class Weights:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SheetError(f"{path.name} is not in TOML: {error}") from None
         points = given.get("points", {})
-        if other := sorted(set(given) - _KEYS):
+        if other := sorted(set(given) - {"points", *_CHOICES}):
             raise SheetError(
                 f"{path.name} has {other[0]!r:.60}: it takes [points], missing and same_slip. A quantity and "
                 'its points stand below [points], such as "∂E/∂w1" = 2'
@@ -105,16 +100,13 @@ class Weights:
             if name != "default" and not any(_fits(name, each) for each in problem.quantities):
                 names = ", ".join(map(short, problem.quantities))
                 raise SheetError(f"{path.name}: no quantity is called {name!r:.60}; there are {names}")
-        for name, choices in {"missing": ("lost", "left out"), "same_slip": ("each", "once")}.items():
-            if given.get(name, choices[0]) not in choices:
+        chosen = {name: given.get(name, choices[0]) for name, choices in _CHOICES.items()}
+        for name, choices in _CHOICES.items():
+            if chosen[name] not in choices:
                 raise SheetError(
                     f"{path.name}: {name} is {' or '.join(map(repr, choices))}, got {given[name]!r:.40}"
                 )
-        return cls(
-            {name: float(number) for name, number in points.items()},
-            given.get("missing", "lost"),
-            given.get("same_slip", "each"),
-        )
+        return cls({name: float(number) for name, number in points.items()}, **chosen)
 
     def of(self, quantity: str) -> float:
         """The points for a quantity that is right."""
@@ -134,11 +126,11 @@ class Weights:
         return found
 
     def _spared(self, outcome: Outcome) -> set[str]:
-        """The quantities with a slip that another one has lost its points for."""
-        by_slip: dict[str, list[str]] = {}
+        """The quantities with a slip that costs another one its points."""
+        by_slip: dict[str, dict[str, None]] = {}  # the quantities of each slip, in order
         for each in outcome.mistakes:
-            if each.slip and each.quantity not in by_slip.setdefault(each.slip, []):
-                by_slip[each.slip].append(each.quantity)
+            if each.slip:
+                by_slip.setdefault(each.slip, {})[each.quantity] = None
         return {name for names in by_slip.values() for name in names if name != max(names, key=self.of)}
 
 

@@ -1,10 +1,10 @@
-"""What came out for a file, as plain data: it goes from one process to another, and is kept as JSON."""
+"""The outcome for a file as plain data, to be sent between processes and kept as JSON."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,28 +12,29 @@ import numpy as np
 
 from ...terminal import clean
 from ..report import UNREADABLE, Finding, Refusal, TableReport, WorkbookReport
+from ..vocabulary import short
 
 __all__ = ["ABSENT", "FOLLOWS", "RIGHT", "UNCHECKED", "WRONG", "Mistake", "Outcome", "outcome_of", "unread"]
 
 RIGHT, FOLLOWS, WRONG, UNCHECKED, ABSENT = "right", "follows", "wrong", "unchecked", "absent"
-"""What is said of a quantity. FOLLOWS: computed rightly from wrong numbers. UNCHECKED: it is there, but
-nothing of it could be compared. ABSENT: no column has it."""
+"""The states of a quantity. FOLLOWS: computed rightly from wrong numbers. UNCHECKED: there, but without a
+number to compare. ABSENT: in no column."""
 
-_FIRST = (WRONG, FOLLOWS, RIGHT, UNCHECKED)  # which of them holds for a quantity that is there several times
+_FIRST = (WRONG, FOLLOWS, RIGHT, UNCHECKED)  # the first holds for a quantity in several columns
 _MOST_LINES = 400  # of a report that are kept
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A column that is wrong by a mistake of its own.
+    """A column with a mistake of its own.
 
     Attributes
     ----------
-    table, cell, quantity : where: see `Finding`.
-    where : the rows, in words.
-    given, expected : the first wrong cell as it is shown, and the right number.
-    slip : in words; ``""`` if it is not known.
-    hints : what makes it right: the formula in names, its repairs, the derivation; line by line.
+    table, cell, quantity : the first wrong cell, as in `Finding`.
+    where : the wrong rows, in words.
+    given, expected : the text of the cell, and the right number.
+    slip : the slip in words; ``""`` for an unknown one.
+    hints : lines that help: the formula in names, its repairs, the derivation.
     """
 
     table: str
@@ -45,20 +46,24 @@ class Mistake:
     slip: str = ""
     hints: Sequence[str] = ()
 
+    @property
+    def words(self) -> str:
+        return self.slip or f"{short(self.quantity)} is wrong"
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out for a file.
+    """The outcome for a file.
 
     Attributes
     ----------
     status : as of `check_workbook`: 0 right, 1 wrong, 2 not read, 3 not all could be checked.
-    reason : why it was not read, or what else is not as it should be; ``""`` for nothing.
-    states : of each quantity that the sheet has what is said of it.
-    mistakes : what is wrong.
-    notes : what could not be checked, and cannot be right of the learning rate.
-    others : which numbers are not the problem's.
-    numbers : what the sheet starts with: inputs, targets and the weights of the first row of its first table.
+    reason : why it was not read; ``""`` if it was.
+    states : the state of each quantity in the sheet.
+    mistakes : the mistakes.
+    notes : remarks on unchecked cells and on the learning rate.
+    others : numbers that differ from the problem's.
+    numbers : inputs, targets and weights in the first row of the first table.
     report : the text of the check.
     """
 
@@ -76,12 +81,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
-        """What `to_json` wrote.
-
-        Raises
-        ------
-        ValueError : if it is something else.
-        """
+        """The outcome in a text of `to_json`; a ValueError for any other text."""
         try:
             given: dict[str, Any] = json.loads(text)
             mistakes = [Mistake(**each) for each in given.pop("mistakes")]
@@ -91,48 +91,43 @@ class Outcome:
 
 
 def unread(reason: str) -> Outcome:
-    """Of a file that could not be checked."""
+    """The outcome for a file that could not be checked."""
     return Outcome(UNREADABLE, clean(reason))
 
 
 def outcome_of(report: WorkbookReport) -> Outcome:
-    """What a report comes to."""
+    """The outcome in a report."""
     states: dict[str, str] = {}
-    mistakes: list[Mistake] = []
-    notes: list[str] = []
-    others: list[str] = []
-    numbers: dict[str, float] = {}
     for table in report.tables:
-        for name, state in _states(table).items():
-            _add(states, name, state)
-        mistakes += [_mistake(each) for each in table.mistakes]
-        said = (*table.faults, *table.doubts, *table.misnamed)
-        others += [note for note in table.others if note not in others]
-        notes += [note for note in said if note not in notes]
-        numbers = numbers or _numbers(table)
+        for name, state in _states(table):
+            states[name] = min(state, states.get(name, UNCHECKED), key=_FIRST.index)
     refused = [each for each in report.entries if isinstance(each, Refusal)]
+    notes = [note for table in report.tables for note in (*table.faults, *table.doubts, *table.misnamed)]
     notes += [f"{each.where}: {each.verdict}" for each in refused]
-    reason = "" if report.tables else clean(refused[0].verdict)
-    lines = [clean(line) for line in report.lines(full=True)][:_MOST_LINES]
-    notes, others = ([clean(note) for note in each] for each in (notes, others))
-    return Outcome(report.status, reason, states, mistakes, notes, numbers, lines, others)
+    return Outcome(
+        report.status,
+        reason="" if report.tables else clean(refused[0].verdict),
+        states=states,
+        mistakes=[_mistake(each) for table in report.tables for each in table.mistakes],
+        notes=_once(notes),
+        numbers=next(filter(None, map(_numbers, report.tables)), {}),
+        report=[clean(line) for line in report.lines(full=True)][:_MOST_LINES],
+        others=_once([note for table in report.tables for note in table.others]),
+    )
 
 
-def _states(table: TableReport) -> dict[str, str]:
-    """Of each quantity of a table what is said of it; a weight after its update counts as the weight."""
+def _once(notes: Sequence[str]) -> list[str]:
+    return [clean(note) for note in dict.fromkeys(notes)]
+
+
+def _states(table: TableReport) -> Iterator[tuple[str, str]]:
+    """The state of each column; a weight after its update counts as the weight."""
     wrong = {finding.quantity for finding in table.mistakes}
     follows = {finding.quantity for finding in table.findings} - wrong
-    found: dict[str, str] = {}
     for name, column in table.judged.columns.items():
         sure = column.agrees & ~table.coarse.get(name, np.array(False))  # digits enough to show a slip
         state = WRONG if name in wrong else FOLLOWS if name in follows else RIGHT if sure.any() else UNCHECKED
-        _add(found, name.removesuffix("'"), state)
-    return found
-
-
-def _add(found: dict[str, str], name: str, state: str) -> None:
-    """What is said of a quantity that stands in several columns or tables."""
-    found[name] = min(state, found.get(name, UNCHECKED), key=_FIRST.index)
+        yield name.removesuffix("'"), state
 
 
 def _mistake(finding: Finding) -> Mistake:

@@ -1,12 +1,13 @@
-"""Pages in HTML: the class for the teacher, and for each student as much as the level of hints says.
+"""Pages in HTML: the class for the teacher, and one for each student at the level of hints.
 
-A page is one file, and loads nothing. Whatever comes from a file or its name is escaped here.
+A page is one file and loads nothing. Text from files and their names is escaped here.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...drawing.style import variables
@@ -20,9 +21,15 @@ __all__ = ["of_class", "of_student"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _PROVES_NOTHING = (
-    "These files have the same wrong numbers in the same cells. Who makes a known slip alone gets them too, "
-    "if the numbers to begin with are the same. So this proves nothing."
+    "These files have the same wrong numbers in the same cells. Whoever makes a known slip alone gets them "
+    "too, from the same starting numbers. So this proves nothing."
 )
+_COUNTED = {
+    ALL_RIGHT: "right",
+    WRONG: "wrong",
+    UNSURE: "not all checked",
+    UNREADABLE: "not read, or nothing handed in",
+}
 _BINS = 10  # of the histogram
 _MOST_SLIPS = 40  # columns of the table of students and slips
 
@@ -39,23 +46,19 @@ def of_class(report: ClassReport, links: Sequence[str]) -> str:
     """The page of a class; `links` leads to the page of each entry."""
     entries = report.entries
     pages = dict(zip(map(id, entries), links, strict=True))
-    counts = {
-        "right": sum(entry.outcome.status == ALL_RIGHT for entry in entries),
-        "wrong": sum(entry.outcome.status == WRONG for entry in entries),
-        "not all checked": sum(entry.outcome.status == UNSURE for entry in entries),
-        "not read, or nothing handed in": sum(entry.outcome.status == UNREADABLE for entry in entries),
-    }
-    facts = "".join(f"<div><dt>{name}</dt><dd>{count}</dd></div>" for name, count in counts.items())
+    counts = Counter(entry.outcome.status for entry in entries)
+    facts = "".join(
+        f"<div><dt>{name}</dt><dd>{counts[status]}</dd></div>" for status, name in _COUNTED.items()
+    )
     parts = [
         f'<p class="lead">{counted(len(entries), "sheet")} of {_text(report.problem.title)}.</p>',
         f'<dl class="facts">{facts}</dl>',
+        _section("Points", _histogram(entries)),
     ]
-    parts.append(_section("Points", _histogram(entries)))
     slips = list(report.slips.items())[:_MOST_SLIPS]
     if slips:
-        parts.append(
-            _section("Slips", _bars([(f"S{n}", slip, len(who)) for n, (slip, who) in enumerate(slips, 1)]))
-        )
+        rows = [(f"S{turn}", slip, len(who)) for turn, (slip, who) in enumerate(slips, 1)]
+        parts.append(_section("Slips", _bars(rows)))
     parts.append(_section("Students and slips", _matrix(entries, [slip for slip, _ in slips], pages)))
     if report.alike:
         parts.append(_section("The same wrong numbers", _alike(report)))
@@ -63,7 +66,7 @@ def of_class(report: ClassReport, links: Sequence[str]) -> str:
 
 
 def _histogram(entries: Sequence[Entry]) -> str:
-    """How many sheets have how many points, of those that could be read."""
+    """The numbers of sheets by their points, without unread ones."""
     most = max((entry.most for entry in entries), default=0.0)
     read = [entry for entry in entries if entry.outcome.status != UNREADABLE]
     if not most or not read:
@@ -101,40 +104,29 @@ def _matrix(entries: Sequence[Entry], slips: Sequence[str], pages: Mapping[int, 
     head = "".join(f'<th scope="col">S{turn}</th>' for turn in range(1, len(slips) + 1))
     rows = []
     for entry in sorted(entries, key=key):
-        first = {
-            each.slip or f"{short(each.quantity)} is wrong": each.cell
-            for each in reversed(entry.outcome.mistakes)
-        }
+        first = {each.words: each.cell for each in reversed(entry.outcome.mistakes)}
         cells = "".join(
             f'<td class="wrong">{_text(first[slip])}</td>' if slip in first else "<td></td>" for slip in slips
         )
         said = entry.outcome.reason or "; ".join([*entry.remarks, *entry.outcome.notes])
-        points = "" if entry.outcome.status == UNREADABLE else f"{_points(entry.points)}"
+        points = "" if entry.outcome.status == UNREADABLE else _points(entry.points)
         rows.append(
             f'<tr><th scope="row"><a href="{html.escape(pages[id(entry)])}">{_text(entry.student)}</a></th>'
             f'<td class="number">{points}</td>{cells}<td style="text-align: left">{_text(said)}</td></tr>'
         )
-    header = (
-        f'<tr><th scope="col">student</th><th scope="col">points</th>{head}<th scope="col">remarks</th></tr>'
-    )
-    table = f'<table class="matrix"><thead>{header}</thead><tbody>{"".join(rows)}</tbody></table>'
-    note = (
-        "<p>In a cell of the table stands the first cell of the sheet that has the slip.</p>" if slips else ""
-    )
+    head = f'<th scope="col">student</th><th scope="col">points</th>{head}<th scope="col">remarks</th>'
+    table = f'<table class="matrix"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    note = "<p>Each cell of the table names the first cell of the sheet with the slip.</p>" if slips else ""
     return note + _scrolling(table, "Students and slips")
 
 
 def _alike(report: ClassReport) -> str:
-    """What several files share: listed, and not judged."""
+    """The files with the same wrong numbers."""
     parts = [f"<p>{_PROVES_NOTHING}</p>"]
     for group in report.alike:
         said = "equal to the last byte" if group.identical else "with the same wrong numbers"
-        if group.cells:
-            said += (
-                ", all by known slips"
-                if group.explained
-                else ", and no slip is known that explains all of them"
-            )
+        unknown = ", and no slip is known that explains all of them"
+        said += (", all by known slips" if group.explained else unknown) if group.cells else ""
         cells = "; ".join(f"{name} in {cell}: {given}" for name, cell, given in group.cells[:6])
         more = f" and {len(group.cells) - 6} more" if len(group.cells) > 6 else ""
         files = "".join(f"<li>{_text(path)}</li>" for path in group.paths)
@@ -153,9 +145,9 @@ def of_student(report: ClassReport, entry: Entry, hints: str) -> str:
             parts += [f"<p>{_text(note)}</p>" for note in entry.outcome.notes]
     found = []
     for each in told(entry, hints):
-        lines = "\n".join(each.lines)
+        lines = "\n".join(map(_text, each.lines))
         places = "".join(f"<li>{_text(place)}</li>" for place in each.places)
-        code = _scrolling(f"<pre>{_preformatted(lines)}</pre>", each.headline) if lines else ""
+        code = _scrolling(f"<pre>{lines}</pre>", each.headline) if lines else ""
         found.append(f"<h3>{_text(each.headline)}</h3><ul>{places}</ul>{code}")
     if found:
         parts.append(_section("What to look at", *found))
@@ -171,10 +163,6 @@ def of_student(report: ClassReport, entry: Entry, hints: str) -> str:
     return _page(f"{entry.student}: {report.problem.title}", *parts)
 
 
-def _preformatted(lines: str) -> str:
-    return "\n".join(_text(line) for line in lines.split("\n"))
-
-
 def _scrolling(content: str, label: str) -> str:
     """A box that scrolls by itself and is reached with the keyboard."""
     return f'<div class="scroll" tabindex="0" role="group" aria-label="{_text(label)}">{content}</div>'
@@ -184,9 +172,9 @@ def _section(title: str, *content: str) -> str:
     return f"<section>\n<h2>{_text(title)}</h2>\n" + "\n".join(content) + "\n</section>"
 
 
-def _page(title: str, *parts: Iterable[str] | str) -> str:
-    style = variables() + Path(__file__).with_suffix(".css").with_stem("page").read_text(encoding="utf-8")
-    inside = "\n".join(str(part) for part in parts)
+def _page(title: str, *parts: str) -> str:
+    style = variables() + Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    inside = "\n".join(parts)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -1,4 +1,4 @@
-"""What came out for a class, written: tables for the teacher, and files that platforms read."""
+"""The outcome for a class as files: tables for the teacher, and the forms of platforms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import pages
 from .checking import ClassReport, Entry
 from .hints import for_quantity, in_words, told
 from .outcomes import FOLLOWS, RIGHT
-from .students import slugs
+from .students import Student, slugs
 
 __all__ = ["gradescope", "write_all"]
 
@@ -25,9 +25,8 @@ def write_all(report: ClassReport, out: Path, hints: str = "slip") -> list[Path]
     """Write the tables, the pages and the files for platforms into a folder.
 
     ``class.csv`` and ``class.html`` are for the teacher, and say everything. ``students`` has a page and a
-    ``results.json`` in Gradescope's form for each file, which say as much as `hints` does; where there is one
-    file, as on Gradescope itself, ``results.json`` lies beside the tables too. ``nbgrader.csv`` has the
-    columns that nbgrader exports.
+    ``results.json`` in Gradescope's form for each file, at the level of `hints`. With one file, as on
+    Gradescope itself, ``results.json`` lies beside the tables too. ``nbgrader.csv`` has nbgrader's columns.
 
     Parameters
     ----------
@@ -35,18 +34,16 @@ def write_all(report: ClassReport, out: Path, hints: str = "slip") -> list[Path]
 
     Returns
     -------
-    the paths of what is for the teacher.
+    The paths of the teacher's files.
     """
     names = slugs([(entry.student, entry.number) for entry in report.entries])
-    folder = out / "students"
-    folder.mkdir(parents=True, exist_ok=True)
     for entry, name in zip(report.entries, names, strict=True):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        write_text(folder / name / "index.html", pages.of_student(report, entry, hints))
+        folder = out / "students" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "index.html", pages.of_student(report, entry, hints))
         said = json.dumps(gradescope(report, entry, hints), ensure_ascii=False, indent=1)
-        write_text(folder / name / "results.json", said + "\n")
-        if len(report.entries) == 1:
-            write_text(out / "results.json", said + "\n")
+        for place in (folder, out) if len(report.entries) == 1 else (folder,):
+            write_text(place / "results.json", said + "\n")
     quantities = list(report.problem.quantities)
     write_csv(
         out / "class.csv",
@@ -62,16 +59,14 @@ def write_all(report: ClassReport, out: Path, hints: str = "slip") -> list[Path]
     return [out / "class.html", out / "class.csv", out / "nbgrader.csv"]
 
 
-def _row(entry: Entry, quantities: list[str]) -> Iterator[float | str]:
-    yield from (entry.student, entry.number, entry.path, STATUS[entry.outcome.status])
-    yield from (round(entry.points, 6), round(entry.most, 6))
-    yield from (
-        "; ".join(entry.slips),
-        "; ".join([*entry.remarks, *entry.outcome.notes]),
-        entry.outcome.reason,
-    )
+def _row(entry: Entry, quantities: list[str]) -> list[float | str]:
     points = {mark.quantity: mark.points for mark in entry.marks}
-    yield from (points.get(quantity, "") for quantity in quantities)
+    return [
+        entry.student, entry.number, entry.path, STATUS[entry.outcome.status],
+        round(entry.points, 6), round(entry.most, 6), "; ".join(entry.slips),
+        "; ".join([*entry.remarks, *entry.outcome.notes]), entry.outcome.reason,
+        *(points.get(quantity, "") for quantity in quantities),
+    ]  # fmt: skip
 
 
 _NBGRADER = (
@@ -81,23 +76,31 @@ _NBGRADER = (
 
 
 def _nbgrader(report: ClassReport) -> Iterator[list[float | str]]:
-    """A row for each student: that of the best file."""
+    """A row for each student, of the best file."""
     best: dict[tuple[str, str], Entry] = {}
     for entry in report.entries:
         key = entry.student, entry.number
-        if key not in best or entry.points > best[key].points:
-            best[key] = entry
+        best[key] = max(best.get(key, entry), entry, key=lambda each: each.points)
     for (student, number), entry in best.items():
-        listed = entry.listed
-        first, last = (listed.first, listed.last) if listed else ("", "")
-        names = (last or student, first) if last or first else (student, "")
+        listed = entry.listed or Student(student)
+        names = listed.last or student, listed.first
         points, most = round(entry.points, 6), round(entry.most, 6)
-        email = listed.email if listed else ""
-        yield [report.problem.title, "", "", number or student, *names, email, points, 0.0, points, most]
+        yield [
+            report.problem.title,
+            "",
+            "",
+            number or student,
+            *names,
+            listed.email,
+            points,
+            0.0,
+            points,
+            most,
+        ]
 
 
 def gradescope(report: ClassReport, entry: Entry, hints: str) -> dict[str, Any]:
-    """What Gradescope reads of an autograder: ``results.json`` in its form, with a test for each quantity.
+    """A ``results.json`` as Gradescope reads it, with a test for each quantity.
 
     Source: Gradescope, "Autograder Specifications", Output Format:
     https://gradescope-autograders.readthedocs.io/en/latest/specs/. A ``score`` on top overrides the sum of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,14 +28,7 @@ _PATTERNS = {name: re.compile(pattern) for name, pattern in _FIELDS.items()}
 
 @dataclass(frozen=True)
 class Student:
-    """A student of a list.
-
-    Attributes
-    ----------
-    name : first name first, if the list tells them apart.
-    number : what tells apart those of one name.
-    numbers : of the problem, if the student has numbers of one's own: by name.
-    """
+    """A student of a list: a name (first name first, if known), an id, and individual numbers by name."""
 
     name: str
     number: str = ""
@@ -45,17 +39,17 @@ class Student:
 
     @property
     def key(self) -> str:
-        """What makes the numbers of the student: they stay if the list is sorted or grows."""
+        """The id or name, from which the student's numbers follow."""
         return self.number or self.name
 
 
 def read_students(path: Path, names: Iterable[str] = ()) -> list[Student]:
-    """The students of a .csv file or a workbook: a column of names, or one under each of several headings.
+    """The students in a .csv file or a workbook: a column of names, or several columns with headings.
 
     Parameters
     ----------
-    path : the list. Headings such as name, first name, last name, id, email are known.
-    names : of the quantities whose numbers may stand in columns of their names.
+    path : the list, with headings such as name, first name, last name, id, email.
+    names : the quantities whose numbers may have columns of their own.
 
     Raises
     ------
@@ -84,13 +78,12 @@ def read_students(path: Path, names: Iterable[str] = ()) -> list[Student]:
     found = [each for each in found if each.key]
     if not found:
         raise SheetError(f"{path.name} has no students: a name in each row, below headings or without")
-    seen: set[str] = set()
-    for each in found:
-        if each.key.casefold() in seen:
+    keys = Counter(each.key.casefold() for each in found)
+    for each in reversed(found):
+        if keys[each.key.casefold()] > 1:
             raise SheetError(
                 f"{path.name} has {each.key!r:.60} twice: give each a number of its own, in a column id"
             )
-        seen.add(each.key.casefold())
     return found
 
 
@@ -119,13 +112,13 @@ def _student(line: Mapping[int, str], columns: Mapping[str, int], wanted: set[st
 
 
 def match_of(students: Sequence[Student], name: str, number: str) -> Student | None:
-    """The one student of that number or of that name, in whatever order its parts stand; else None."""
+    """The one student with that id or that name, in any order of its parts; else None."""
     if number:
         same = [each for each in students if number in (each.number, each.email)]
         if len(same) == 1:
             return same[0]
     wanted = _forms(name)
-    for known in (_identifiers, _names):
+    for known in (_identifiers, lambda each: _forms(each.name)):
         same = [each for each in students if not wanted.isdisjoint(known(each))]
         if len(same) == 1:
             return same[0]
@@ -135,10 +128,6 @@ def match_of(students: Sequence[Student], name: str, number: str) -> Student | N
 def _identifiers(student: Student) -> set[str]:
     texts = (student.number, student.email, student.email.partition("@")[0])
     return {plain for text in texts if (plain := _plain(text))}
-
-
-def _names(student: Student) -> set[str]:
-    return _forms(student.name)
 
 
 def _forms(name: str) -> set[str]:
@@ -156,13 +145,12 @@ def _plain(text: str) -> str:
 
 
 def slugs(names: Iterable[tuple[str, str]]) -> list[str]:
-    """Names of folders, one for each student's name and number: plain letters, and no two of them alike.
+    """Distinct names of folders in plain letters, one for each student's name and id.
 
     >>> slugs([("Ada Lovelace", "12"), ("Ada Lovelace", "12"), ("../Żółć", ""), ("李", "")])
     ['ada-lovelace-12', 'ada-lovelace-12-2', 'zolc', 'student']
     """
     found: list[str] = []
-    taken: set[str] = set()
     for name, number in names:
         text = unicodedata.normalize(
             "NFKD", f"{name} {number}".casefold().replace("ł", "l").replace("ß", "ss")
@@ -170,7 +158,5 @@ def slugs(names: Iterable[tuple[str, str]]) -> list[str]:
         words = re.findall(r"[a-z0-9]+", text.encode("ascii", "ignore").decode())
         plain = "-".join(words)[:60] or "student"
         counts = (f"{plain}-{count}" if count > 1 else plain for count in itertools.count(1))
-        chosen = next(each for each in counts if each not in taken)
-        taken.add(chosen)
-        found.append(chosen)
+        found.append(next(each for each in counts if each not in found))
     return found

@@ -1,7 +1,7 @@
-"""What a class has handed in: the sheets in a folder or an archive, and whose each of them is.
+"""The sheets of a class in a folder or an archive, and their students.
 
-Names of files are as learning platforms give them. Nothing is unpacked to the disk: what is in an archive is
-read into memory, counted by limits, so that no name in it leads anywhere.
+Files have the names that learning platforms give them. Archives are read into memory, within limits, and
+never unpacked to the disk, so no name in them leads anywhere.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ __all__ = ["Submission", "handed_in", "is_class"]
 
 _SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".fods", ".csv", ".tsv", ".numbers")
 _ADVICE = "give a part of the class at a time"
+_LINK = "it is a link, which is not followed: put the file itself there"
 _NOT_HANDED_IN = re.compile(
     r"__MACOSX|\..*|~\$.*|.*#|Thumbs\.db|desktop\.ini|(?:onlinetext|index|submissions?)\.html?", re.IGNORECASE
 )
-"""What programs leave in folders: macOS, offices while a file is open, platforms beside the files."""
+"""Files that programs leave in folders: macOS, offices with an open file, platforms."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,9 @@ class Submission:
 
     Attributes
     ----------
-    path : where it stands in what was given, with ``/`` also for what is in an archive.
-    student, number : whose it is, as the platform tells: a name, and what tells those of one name apart.
-    read : gives its bytes.
-
-        Raises a SheetError if it cannot be read.
+    path : its place in the folder or archive, with ``/`` within archives too.
+    student, number : its owner as the platform says: a name, and an id.
+    read : gives its bytes, or raises a SheetError.
     reason : why it is not checked; ``""`` for a sheet.
     """
 
@@ -59,7 +58,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class _File:
-    """A file, before anybody knows whose."""
+    """A file of an unknown student."""
 
     parts: tuple[str, ...]
     read: Callable[[], bytes]
@@ -68,23 +67,23 @@ class _File:
 
     @property
     def is_sheet(self) -> bool:
-        """Whether it has a row of its own: it is a sheet, or one that cannot be read."""
+        """Whether it has an entry of its own: a sheet, readable or not."""
         return self.workbook or bool(self.reason) or self.parts[-1].lower().endswith(_SHEETS)
 
 
 def is_class(path: Path) -> bool:
     """Whether it is a folder, or a .zip that is no workbook."""
-    if os.path.isdir(path) or path.suffix.lower() != ".zip" or not os.path.isfile(path):
-        return os.path.isdir(path)  # False, and no error, for what is no name at all
+    if path.suffix.lower() != ".zip" or not os.path.isfile(path):
+        return os.path.isdir(path)  # False, and no error, for an impossible name
     try:
         with zipfile.ZipFile(path) as archive:
             return not _is_workbook(archive)
     except _BROKEN:
-        return True  # whose reason is told
+        return True  # its entry gives the reason
 
 
 def handed_in(path: Path) -> list[Submission]:
-    """The sheets in a folder or an archive, in the order of their names; and who has handed in none.
+    """The sheets in a folder or an archive by name, and a file of each student without a sheet.
 
     Raises
     ------
@@ -95,22 +94,21 @@ def handed_in(path: Path) -> list[Submission]:
     files.sort(key=lambda file: [part.casefold() for part in file.parts])
     files = _within_one_folder(files)
     found: list[Submission] = []
-    others: dict[tuple[str, str], list[str]] = {}
+    others: dict[tuple[str, str], list[tuple[str, ...]]] = {}
     canvas = _is_canvas(files)
     for file in files:
-        student, number = _whose(file.parts, canvas)
-        where = "/".join(file.parts)
+        whose = _whose(file.parts, canvas)
         if file.is_sheet:
             limits.take("sheets")
-            found.append(Submission(where, student, number, file.read, file.reason))
+            found.append(Submission("/".join(file.parts), *whose, file.read, file.reason))
         else:
-            others.setdefault((student, number), []).append(where)
+            others.setdefault(whose, []).append(file.parts)
     with_sheets = {(each.student, each.number) for each in found}
-    for (student, number), paths in others.items():
-        if (student, number) not in with_sheets:
-            names = ", ".join(path.rsplit("/", 1)[-1] for path in paths[:5])
+    for whose, paths in others.items():
+        if whose not in with_sheets:
+            names = ", ".join(parts[-1] for parts in paths[:5])
             reason = f"there is no sheet, only {names}" + (" and others" if len(paths) > 5 else "")
-            found.append(Submission(paths[0], student, number, bytes, reason))
+            found.append(Submission("/".join(paths[0]), *whose, bytes, reason))
     return found
 
 
@@ -136,7 +134,7 @@ def _folder(path: Path, limits: Limits) -> Iterator[_File]:
             limits.take("files")
             inside = (*parts, clean(entry.name))
             if entry.is_symlink():
-                yield _File(inside, bytes, "it is a link, which is not followed: put the file itself there")
+                yield _File(inside, bytes, _LINK)
             elif entry.is_dir():
                 pending.append((folder / entry.name, inside))
             elif entry.name.lower().endswith(".zip"):
@@ -183,7 +181,7 @@ _BROKEN = (
 
 
 def _unpacked(data: bytes, parts: tuple[str, ...], limits: Limits, deep: int) -> Iterator[_File]:
-    """The files of an archive. One that is damaged is a file with that reason, for it belongs to somebody."""
+    """The files of an archive; a damaged archive is a file with that reason."""
     if deep > OF_A_CLASS["archives within each other"]:
         yield _File(parts, bytes, f"it is more than {deep - 1} archives deep: {_ADVICE}")
         return
@@ -199,9 +197,7 @@ def _unpacked(data: bytes, parts: tuple[str, ...], limits: Limits, deep: int) ->
                 if info.is_dir() or not inside or any(map(_NOT_HANDED_IN.fullmatch, inside)):
                     continue
                 if stat.S_ISLNK(info.external_attr >> 16):
-                    yield _File(
-                        inside, bytes, "it is a link, which is not followed: put the file itself there"
-                    )
+                    yield _File(inside, bytes, _LINK)
                 elif info.flag_bits & 1:
                     yield _File(inside, bytes, "it is in an archive with a password: unpack it first")
                 elif inside[-1].lower().endswith((".zip", *_SHEETS)):
@@ -213,9 +209,7 @@ def _unpacked(data: bytes, parts: tuple[str, ...], limits: Limits, deep: int) ->
     except SheetError:
         raise
     except _BROKEN as error:
-        yield _File(
-            parts, bytes, f"the archive is damaged ({str(error) or type(error).__name__:.80}): get it again"
-        )
+        yield _File(parts, bytes, f"the archive is damaged ({_said(error)}): get it again")
 
 
 def _member(
@@ -226,7 +220,7 @@ def _member(
     most: int,
     deep: int,
 ) -> Iterator[_File]:
-    """A file in an archive, read as far as it may be long, whatever the archive says of its length."""
+    """A file in an archive, read up to its limit, whatever length the archive states."""
     try:
         with archive.open(info) as stream:
             pieces, length = [], 0
@@ -237,7 +231,7 @@ def _member(
     except SheetError:
         raise
     except _BROKEN as error:
-        yield _File(inside, bytes, f"it is damaged in its archive ({str(error) or type(error).__name__:.80})")
+        yield _File(inside, bytes, f"it is damaged in its archive ({_said(error)})")
         return
     data = b"".join(pieces)
     if inside[-1].lower().endswith(".zip"):
@@ -246,16 +240,17 @@ def _member(
         yield _File(inside, lambda: data)
 
 
+def _said(error: Exception) -> str:
+    return f"{str(error) or type(error).__name__:.80}"
+
+
 def _is_workbook(archive: zipfile.ZipFile) -> bool:
     held = set(archive.namelist())
     return "[Content_Types].xml" in held or {"mimetype", "content.xml"} <= held
 
 
 def _parts_of(info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """The name of a file in an archive: in UTF-8, said so or not, else in the letters of old PCs, cp437.
-
-    What would lead out of a folder leads nowhere here, and is left away.
-    """
+    """The name of a file in an archive, in UTF-8, declared or not, or in cp437, without `..` and its like."""
     name = info.filename
     if not info.flag_bits & 0x800:
         with suppress(UnicodeError):  # it was cp437, or the archive had the name a second time in Unicode
@@ -277,7 +272,7 @@ _CANVAS = re.compile(r"(?P<name>[^\W_]+)(?:_LATE)?_(?P<number>\d{2,})_(?:\d+_)?.
 
 
 def _within_one_folder(files: list[_File]) -> list[_File]:
-    """Without the folder that all of them are in: that of the class, and of no student."""
+    """Without the folder of the class that holds them all."""
     while (
         len(files) > 1
         and len({file.parts[:1] for file in files}) == 1
@@ -289,11 +284,10 @@ def _within_one_folder(files: list[_File]) -> list[_File]:
 
 
 def _is_canvas(files: Sequence[_File]) -> bool:
-    """Whether the files that lie in no folder, also archives, begin with the names and numbers of students.
+    """Whether files and archives in no folder begin with the names and ids of students.
 
-    That is, of several, or there is one file.
-
-    week_12_ada.xlsx and week_12_alan.xlsx do not: the week is no student.
+    They do if there are several names, or one file: the week of week_12_ada.xlsx and week_12_alan.xlsx is no
+    student.
     """
     names = [file.parts[0] for file in files if _stands_alone(file.parts)]
     starts = {match["name"] for match in map(_CANVAS.fullmatch, names) if match}
@@ -301,12 +295,12 @@ def _is_canvas(files: Sequence[_File]) -> bool:
 
 
 def _stands_alone(parts: Sequence[str]) -> bool:
-    """Whether it lies in no folder, or is of an archive that does."""
+    """Whether it, or its archive, lies in no folder."""
     return len(parts) == 1 or parts[0].lower().endswith(".zip")
 
 
 def _whose(parts: tuple[str, ...], canvas: bool) -> tuple[str, str]:
-    """The student's name and number, by how platforms name folders and files."""
+    """The student's name and id, by the names that platforms give folders and files."""
     for part in parts[:-1]:
         for pattern in _FOLDERS:
             if match := pattern.fullmatch(part):
@@ -315,17 +309,11 @@ def _whose(parts: tuple[str, ...], canvas: bool) -> tuple[str, str]:
     for pattern in _FILES:
         if match := pattern.fullmatch(parts[-1]) or pattern.fullmatch(handed_in):
             return _named(match)
-    if _stands_alone(parts):
-        match = _CANVAS.fullmatch(parts[0]) if canvas else None
-        if match:
-            return _named(match)
-        return _stem(parts[0]), ""
-    return parts[0], ""
+    if not _stands_alone(parts):
+        return parts[0], ""
+    match = _CANVAS.fullmatch(parts[0]) if canvas else None
+    return _named(match) if match else (parts[0].rpartition(".")[0] or parts[0], "")
 
 
 def _named(match: re.Match[str]) -> tuple[str, str]:
     return " ".join(match["name"].split()), match.groupdict().get("number") or ""
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name

@@ -1,8 +1,8 @@
 """A process that checks one file after another: ``python -m autograd.spreadsheet.classes.worker``.
 
-It reads the problem from its standard input, then jobs, and writes what came out of each. Each message is its
-length in eight bytes, and then so many. A job is a line of JSON (the name of the file, the student's numbers,
-the learning rate), and then the file. Only the problem is a pickle, made by the process that started this.
+It reads the problem and then jobs from its standard input, and writes the outcome of each. A message is its
+length in eight bytes, and its bytes. A job is a line of JSON (the file's name, the student's numbers, the
+learning rate), and the file. Only the problem is a pickle, made by the parent process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def receive(stream: IO[bytes]) -> bytes | None:
 def checked(
     name: str, data: bytes, problem: Problem, numbers: Mapping[str, float], lr: float | None
 ) -> Outcome:
-    """What a file comes to with the student's own numbers; whatever happens, it is an outcome."""
+    """The outcome for a file with the student's own numbers, whatever happens."""
     limits = Limits(name)
     try:
         own = problem.with_numbers(numbers)
@@ -63,7 +63,7 @@ def checked(
         return unread(str(error))
     except MemoryError:
         return unread("it needs more memory than a check may have")
-    except Exception as error:  # one file never stops the others: it is told with its reason
+    except Exception as error:  # one file never stops the others
         return unread(f"a fault of the checker, please report it: {type(error).__name__}: {error!s:.200}")
 
 
@@ -83,7 +83,7 @@ def work(source: IO[bytes], target: IO[bytes], seconds: float = 0.0) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Limits as the arguments say, then work on the standard streams, on which nothing else is printed."""
+    """Set the limits, and work on the standard streams, where nothing else is printed."""
     seconds, megabytes = float(arguments[0]), int(arguments[1])
     source, target = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = io.TextIOWrapper(io.BytesIO(), "utf-8")

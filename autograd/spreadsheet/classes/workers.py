@@ -1,7 +1,7 @@
-"""Files checked side by side, each by a process that is ended when it passes its limits of time and memory.
+"""Files checked side by side, by processes with limits of time and memory.
 
-A process checks one file after another, for to start one takes longer than to check a sheet. Where a file
-takes too long, or its process dies, that is the outcome for the file, and another process goes on.
+A process checks one file after another, because starting one takes longer than checking a sheet. If a file
+takes too long or its process dies, that is the file's outcome, and a new process goes on.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..problem import Problem
 from .outcomes import Outcome, unread
@@ -30,15 +31,7 @@ _ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Job:
-    """A file to check.
-
-    Attributes
-    ----------
-    key : by which its outcome is known again.
-    name : of the file.
-    data : its bytes.
-    numbers : of the student's own, by name.
-    """
+    """A file to check, with a key for its outcome and the student's own numbers by name."""
 
     key: Any
     name: str
@@ -47,7 +40,7 @@ class Job:
 
 
 class _Worker:
-    """One process, started when it is needed."""
+    """One process, started when needed."""
 
     def __init__(self, problem: bytes, lr: float | None, seconds: float, megabytes: int) -> None:
         self._problem, self._lr, self._seconds, self._megabytes = problem, lr, seconds, megabytes
@@ -58,29 +51,22 @@ class _Worker:
     def check(self, job: Job) -> Outcome:
         about = json.dumps({"name": job.name, "numbers": dict(job.numbers), "lr": self._lr}).encode()
         process = self._started()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(self._seconds, end)
+        began = time.monotonic()
+        timer = threading.Timer(self._seconds, process.kill)
         timer.start()
         try:
             with suppress(OSError):  # it has died: there is no answer
-                send(process.stdin, about + b"\n" + job.data)
-            answer = receive(process.stdout)
+                send(_stream(process.stdin), about + b"\n" + job.data)
+            answer = receive(_stream(process.stdout))
         finally:
             timer.cancel()
-            timer.join()
         if answer is not None:
             return Outcome.from_json(answer.decode())
+        late = time.monotonic() - began >= self._seconds
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=2.0)  # its own status, before it is made to end
         self.end(for_good=False)
-        if late.is_set():
+        if late:
             return unread(f"it took longer than {self._seconds:g} seconds, the most that a check may take")
         return unread(
             f"the process that checked it ended with {process.returncode}: it may need more than "
@@ -90,7 +76,7 @@ class _Worker:
     def _started(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._ended:
-                raise _Ended
+                raise RuntimeError("no more files are checked")
             if self._process is not None:
                 return self._process
             path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
@@ -103,13 +89,9 @@ class _Worker:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": path, **one},
             )
-        assert process.stdin is not None
-        assert process.stdout is not None
         with suppress(OSError):
-            send(process.stdin, self._problem)
-        if receive(process.stdout) != READY:
-            if self._ended:
-                raise _Ended
+            send(_stream(process.stdin), self._problem)
+        if receive(_stream(process.stdout)) != READY:
             raise RuntimeError(
                 "a process to check files in could not be started, or could not read the problem: rows that "
                 "your own program adds to the table are not known there"
@@ -125,13 +107,13 @@ class _Worker:
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with suppress(OSError):
-                        stream.close()
+                with suppress(OSError):
+                    _stream(stream).close()
 
 
-class _Ended(Exception):
-    """No more files are checked."""
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # both are pipes
+    return stream
 
 
 def run(
@@ -148,48 +130,25 @@ def run(
     Parameters
     ----------
     lr : the learning rate of all sheets; by default as each says.
-    workers : how many processes; as many as there are processors by default.
-    seconds, megabytes : the most that the check of a file may take of time, and of memory where the system
-        can limit it.
+    workers : the number of processes; by default one for each processor.
+    seconds, megabytes : the most time for a file, and the most memory where the system can limit it.
     """
     pending = iter(jobs)
-    lock = threading.Lock()
-    done: queue.SimpleQueue[tuple[Job, Outcome] | BaseException | None] = queue.SimpleQueue()
-    count = max(1, workers or os.cpu_count() or 1)
     pickled = pickle.dumps(problem)
-    processes = [_Worker(pickled, lr, seconds, megabytes) for _ in range(count)]
-
-    def go_on(worker: _Worker) -> None:
+    every = [_Worker(pickled, lr, seconds, megabytes) for _ in range(max(1, workers or os.cpu_count() or 1))]
+    idle, running = every.copy(), dict[Future[Outcome], tuple[Job, _Worker]]()
+    with ThreadPoolExecutor(len(every)) as pool:
         try:
             while True:
-                with lock:
-                    job = next(pending, None)
-                if job is None:
-                    break
-                done.put((job, worker.check(job)))
-        except _Ended:
-            pass
-        except BaseException as error:  # told by the thread that waits
-            done.put(error)
-        done.put(None)
-
-    threads = [threading.Thread(target=go_on, args=(worker,), daemon=True) for worker in processes]
-    try:
-        for thread in threads:
-            thread.start()
-        running = len(threads)
-        while running:
-            found = done.get()
-            if isinstance(found, BaseException):
-                raise found
-            if found is None:
-                running -= 1
-            else:
-                yield found
-    finally:
-        with lock:
-            pending = iter(())
-        for worker in processes:
-            worker.end()
-        for thread in threads:
-            thread.join(timeout=5.0)
+                while idle and (job := next(pending, None)) is not None:
+                    worker = idle.pop()
+                    running[pool.submit(worker.check, job)] = job, worker
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job, worker = running.pop(future)
+                    idle.append(worker)
+                    yield job, future.result()
+        finally:
+            for worker in every:
+                worker.end()

@@ -445,10 +445,13 @@ def network_program(backend):
 
 
 def test_the_source_of_arrays_is_python():
-    """One matrix product forward for each layer; backward one for its weights and one for what is before."""
+    """One matrix product forward for each layer; backward one for its weights and one for what is before.
+
+    The last one adds up the values of the examples.
+    """
     program = network_program("numpy")
     ast.parse(program.source)
-    assert program.source.count("np.matmul(") == 3 + 3 + 2
+    assert program.source.count("np.matmul(") == 3 + 3 + 2 + 1
     assert program.source.count("np.tanh(") == 2
     assert program.backend == "numpy"
 

@@ -33,8 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def assignment_file(folder):
     path = folder / "assignment.html"
-    records = [assignment.record(replace(SETTINGS, lr=rate)) for rate in RATES]
-    assignment.explorer(SETTINGS, records, path)
+    assignment.explorer(SETTINGS, RATES, path)
     return path
 
 
@@ -292,6 +291,17 @@ def test_every_weight_is_derived_factor_by_factor_with_the_numbers_of_the_epoch(
         assert lit == {each for each in nodes if nodes[name] in ancestors(nodes[each])}
         factors = page.locator("#details h4:text-is('Factors') + ul li").all_text_contents()
         assert len(factors) == (6 if name in ("w5", "w6", "w7", "w8") else 14)
+
+
+@pytest.mark.parametrize("name", ["a_h1", "h2", "o1", "i1", "t1"])
+def test_a_node_without_a_closed_form_by_hand_has_the_product_of_its_factors(page, name):
+    nodes = engine(SETTINGS.weights)
+    box(page, name).click()
+    (told,) = page.locator("#details h4:text-is('Closed form') + ul li").all_text_contents()
+    _, names, numbers, result = told.split(" = ")
+    assert set(re.findall(r"[a-z]\w*", names)) <= nodes.keys()
+    assert calculated(numbers) == pytest.approx(nodes[name].grad, rel=1e-4)
+    assert number(result) == pytest.approx(nodes[name].grad, rel=5.01e-6)
 
 
 # --- every control -------------------------------------------------------------------------------------

@@ -141,6 +141,24 @@ def test_a_node_shows_its_line_and_a_line_its_node(page):
     assert page.locator("#graph .selected").get_attribute("aria-label").startswith("h,")
     assert page.locator("#shown mark").text_content() == "h = tanh(w*x + b)"
     assert page.locator("#position-label").text_content().startswith("Step 1 ")
+    page.locator("#graph [data-box][aria-label^='loss,']").click()
+    page.locator("#details .source button").first.click()  # the difference, which line 4 recorded too
+    assert page.locator("#graph .selected").get_attribute("aria-label").startswith("v3,")
+    assert "line 4: loss = (h - 1)**2" in page.locator("#details").text_content()
+    assert not violations(page)
+
+
+def test_a_gradient_has_its_closed_form(page):
+    program(page, "h = sigmoid(w*x)\nloss = (h - 0.25)**2 + h*w", "w")
+    typed(page, "w", "0.5")
+    page.locator("#graph [data-box][aria-label^='w,']").click()
+    (told,) = page.locator("#details h4:text-is('Closed form') + ul li").all_text_contents()
+    _, names, numbers, result = told.replace("−", "-").replace("·", "*").replace("^", "**").split(" = ")
+    h = 1 / (1 + math.exp(-0.5))
+    gradient = (2 * (h - 0.25) + 0.5) * h * (1 - h) + h
+    values = {"h": h, "v2": h - 0.25, "w": 0.5, "x": 1.0}
+    for text in (names.replace("h (", "h * ("), numbers, result):
+        assert math.isclose(eval(text, {"__builtins__": {}}, values), gradient, rel_tol=1e-4), text
 
 
 def test_a_state_has_the_program_in_the_address_and_in_a_file(page, path, tmp_path):

@@ -59,6 +59,13 @@ def by_hand(X, W, v):
     return {"W": X.T @ dz, "v": (0.5 * z * (1 + g)).sum(axis=0)}
 """
 
+BINARY = """
+def by_hand(X, t, W, b):
+    y = 1 / (1 + np.exp(-(X @ W + b)))
+    dz = (y - t) / t.size
+    return {"W": X.T @ dz, "b": dz.sum(axis=0)}
+"""
+
 LABELLED = """
 def by_hand(X, T, W, b):
     z = X @ W + b
@@ -75,6 +82,12 @@ def gelu(X, W, v):
     g = np.tanh(u)
     h = 0.5 * z * (1 + g)
     return (h @ v).sum(), {"z": z, "u": u, "g": g, "h": h}
+
+
+def binary(X, t, W, b):
+    z = X @ W + b
+    y = 1 / (1 + np.exp(-z))
+    return -np.mean(t * np.log(y) + (1 - t) * np.log(1 - y)), {"z": z, "y": y}
 
 
 def labelled(X, T, W, b):
@@ -119,6 +132,7 @@ NETWORKS = {
     "residual": (RESIDUAL, residual, drawn(x=(4, 2), W=(2, 3), v=(4, 3))),
     "recurrent": (RECURRENT, recurrent, drawn(x=(4, 2), h0=3, Wx=(2, 3), Wh=(3, 3), b=3, t=3)),
     "gelu": (GELU, gelu, drawn(X=(4, 2), W=(2, 3), v=3)),
+    "binary": (BINARY, binary, drawn(X=(5, 2), W=(2, 2), b=2) | {"t": np.eye(2)[[0, 1, 1, 0, 0]]}),
     "labelled": (LABELLED, labelled, drawn(X=(5, 2), W=(2, 3), b=3) | {"T": np.eye(3)[[0, 2, 1, 1, 0]]}),
 }
 
@@ -146,6 +160,10 @@ SLIPS = [
     ("gelu", " * 0.7978845608 * (1 + 3 * 0.044715 * z ** 2)", "", "W", "derivative"),
     ("gelu", " * (1 + 3 * 0.044715 * z ** 2)", "", "W", "path"),
     ("gelu", "0.5 * z * (1 - g ** 2)", "0.5 * (1 - g ** 2)", "W", "factor gradient"),
+    # σ′ as for a squared error, with the factor of any such error
+    ("binary", "(y - t) /", "2 * (y - t) * y * (1 - y) /", "W b", "derivative"),
+    ("binary", "(y - t) / t.size", "(y - t) * y * (1 - y) / len(X)", "W b", "derivative"),
+    ("binary", "(y - t) / t.size", "(t - y) * y * (1 - y)", "W b", "derivative"),
     ("labelled", "(p - T)", "(p - np.roll(T, 1, axis=1))", "W b", "labels"),
     ("labelled", "X.T @ dz", "(X - X.mean(axis=0)).T @ dz", "W", "operand"),
     ("labelled", "X.T @ dz", "np.abs(X).T @ dz", "W", "operand"),

@@ -257,7 +257,7 @@ def test_the_derivation_has_the_six_steps_the_sums_and_all_eight_weights(out):
         "Initialise the weights",
         "Forward pass",
         "Loss",
-        "Gradient of the loss for every weight",
+        "Gradient of the loss for every weight, by partial derivatives",
         "Update every weight at once",
         "Repeat until the epochs are done",
     ]

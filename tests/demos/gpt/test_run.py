@@ -1,5 +1,6 @@
 """The demo of the GPT: each stage by another way, and the page of a short run."""
 
+import functools
 import math
 import re
 from itertools import pairwise
@@ -10,10 +11,10 @@ import pytest
 from autograd import grad, mean
 from demos.gpt import counting, main
 from demos.gpt.names import EDGE, LETTERS, read, spelled, tokens_of
-from demos.gpt.plain import losses
+from demos.gpt.plain import adam, losses
 from demos.gpt.run import HEADS, attend, model_of, plain_matrices
-from demos.gpt.training import adam, descent, held_out_loss, matrices_of, train
-from nn import SGD, Adam, cross_entropy
+from demos.gpt.training import gradient_norms, held_out_loss, train
+from nn import SGD, Adam, cross_entropy, gradient_norm
 from tests.support.browser import opened, overflow, violations
 
 pytest.importorskip("names", reason="it has the names; it is in the extra demos")
@@ -69,34 +70,42 @@ def test_the_plain_program_is_the_model():
         assert mine == pytest.approx([p.data for row in slopes for p in row], rel=1e-9, abs=1e-14)
 
 
-@pytest.mark.parametrize("name", ["descent", "adam"])
-def test_the_training_is_a_loop_of_the_engine(name):
-    """Over compiled programs, one for each length; with the rule written out and with that of nn."""
+@pytest.mark.parametrize("optimizer", [SGD, functools.partial(Adam, betas=(0.85, 0.99))], ids=["SGD", "Adam"])
+def test_the_training_is_a_loop_of_the_engine(optimizer):
+    """Over programs of all lengths at once, with a rate that falls; and Adam is that of the plain program."""
     ours, theirs = model_of({}, 0), model_of({}, 0)
     parameters = theirs.parameters()
-    rule = descent if name == "descent" else adam(len(parameters))
-    found, norms = train(ours, TEXTS, rule, 0.05)
-    optimizer = (
-        SGD(parameters, lr=0.05)
-        if name == "descent"
-        else Adam(parameters, lr=0.05, betas=(0.85, 0.99), eps=1e-8)
-    )
+    texts = TEXTS * 10  # enough for `fit` to compile
+    history = train(ours, texts, optimizer, 0.05)
+    own = optimizer(parameters, lr=0.05)
+    plain, numbers = adam(len(parameters), 0.85, 0.99), np.array([p.data for p in parameters])
     expected = []
-    for step, text in enumerate(TEXTS):
-        optimizer.zero_grad()
+    for step, text in enumerate(texts):
+        own.zero_grad()
         loss = theirs.loss(text)
         loss.backward()
-        optimizer.lr = 0.05 * (1.0 - step / len(TEXTS))
-        optimizer.step()
+        own.lr = 0.05 * (1.0 - step / len(texts))
+        numbers -= plain([p.grad for p in parameters], own.lr)
+        own.step()
         expected.append(loss.data)
-    assert found == pytest.approx(expected, rel=1e-10)
-    assert [p.data for p in ours.parameters()] == pytest.approx([p.data for p in parameters], rel=1e-8)
-    assert {len(each) for each in norms.values()} == {len(TEXTS)}
-    places = matrices_of(ours)
-    assert sorted(i for each in places.values() for i in each) == list(range(len(parameters)))
+        if type(own) is Adam:
+            assert numbers == pytest.approx(np.array([p.data for p in parameters]), rel=1e-12)
+    assert history.backend != "eager"
+    assert history.batch_loss == pytest.approx(expected, rel=1e-9)
+    assert [p.data for p in ours.parameters()] == pytest.approx([p.data for p in parameters], rel=1e-7)
     letters = [len(text) - 1 for text in TEXTS]
-    whole = np.average([theirs.loss(text).data for text in TEXTS], weights=letters)
-    assert held_out_loss(ours, TEXTS) == pytest.approx(whole, rel=1e-8)
+    whole = np.average([ours.loss(text).data for text in TEXTS], weights=letters)
+    assert held_out_loss(ours, TEXTS) == pytest.approx(whole, rel=1e-12)
+
+
+def test_the_norms_are_those_of_the_matrices():
+    model = model_of({}, 0)
+    mean([model.loss(text) for text in TEXTS[:2]]).backward()
+    norms = gradient_norms(model, TEXTS[:2])
+    assert len(norms) == 9
+    assert sum(norm**2 for norm in norms.values()) == pytest.approx(gradient_norm(model.parameters()) ** 2)
+    table = [p.grad for row in model.token_embedding.weight for p in row]
+    assert norms["token_embedding"] == pytest.approx(math.hypot(*table), rel=1e-12)
 
 
 def test_the_attention_is_what_the_model_computes():
@@ -127,9 +136,9 @@ def test_a_short_run_writes_the_page(extensions, tmp_path, capsys):
     assert re.search("guessing +3.2958", said)
     assert "the plain program: " in said
     text = (tmp_path / "index.html").read_text()
-    for section in ("pairs", "autograd", "attention", "adam", "samples", "graph"):
-        assert f'<section id="{section}">' in text
-    assert ('<section id="lora">' in text) is ("--lora" in extensions)
+    for title in ("Attention", "Descent, and Adam", "Names that it makes up", "The graph of one name"):
+        assert f" {title}</h2>" in text
+    assert ("A change of low rank</h2>" in text) is ("--lora" in extensions)
     assert {path.name for path in tmp_path.iterdir()} == {
         "index.html", "explorer.html", "attention.svg", "losses.svg", "norms.svg", "key.svg",
     }  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd import dot, exp, logsumexp, relu, softmax, sum
+from autograd import Value, compile, dot, exp, logsumexp, relu, softmax, sum
 from autograd.compiler import tuning
 from tests.support.compiled import eager, needs_llvmlite, program_of
 from tests.support.profiles import tries
@@ -97,3 +97,22 @@ def test_sums_of_many_lengths_have_the_numbers_of_the_engine(lengths, seed):
         value, gradient = program(w, batch[:B])
         assert value == pytest.approx(values[:B].mean(), rel=1e-12)
         np.testing.assert_allclose(gradient, gradients[:B].mean(0), rtol=1e-11, atol=1e-13)
+
+
+EDGES = [0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, 5e-324, 1e-310, 3e-206, 1e206, 1.7e308]
+
+
+@tries(20)
+@given(
+    st.sampled_from([-1.5, -0.5, 0.5, 1.5]),
+    st.lists(st.one_of(st.sampled_from(EDGES), st.floats(0.0, 1e300)), min_size=1, max_size=9),
+)
+def test_powers_that_are_roots_are_those_of_the_c_library(exponent, numbers):
+    x = Value(1.0)
+    program = compile(x**exponent, [], [x], backend="llvm")._program("llvm", "evaluate", "parameters")
+    batch = np.array(numbers)[:, None]
+    found, _ = program.table(np.empty(0), batch, None, (1,), None)
+    with np.errstate(all="ignore"):
+        right = batch**exponent
+    assert not np.signbit(found[~np.isnan(right)]).any()
+    np.testing.assert_allclose(found, right, rtol=4e-16, atol=5e-324)
