@@ -456,7 +456,7 @@ Element = tuple[str, dict[str, str], str | None]
 
 
 class Parts:
-    """The parts of an archive of XML; text of an `inline` element belongs to that around it, with its end."""
+    """The parts of an archive of XML. The text of an `inline` element, and its end, joins its parent's."""
 
     def __init__(
         self, path: Path, archive: zipfile.ZipFile, limits: Limits, inline: Mapping[str, str] | None = None
@@ -465,7 +465,7 @@ class Parts:
         self.require_once("part", archive.namelist())
 
     def require_once(self, what: str, names: list[str]) -> None:
-        """Refuse two of one name, of which programs may take either; they do not tell capitals apart."""
+        """Refuse two parts of one name, capitals aside: programs may take either."""
         seen: set[str] = set()
         for name in names:
             if name.casefold() in seen:

@@ -83,7 +83,7 @@ def guessed(found: Understanding) -> list[str]:
 
 
 def reconsider(found: Understanding, judged: Judgement, known: Mapping[str, Interval]) -> None:
-    """Call no cell wrong that is so only if the guesses, whose `intervals` are known, are exact."""
+    """Call no cell wrong that is wrong only if the guesses are exact; `known` bounds them."""
     if not known and not found.table.is_rounded:
         return
     loose = replace(found, table=found.table.loosened())

@@ -177,7 +177,7 @@ class Network:
         return self._symbols.setdefault(name, Symbol(name))
 
     def __contains__(self, name: str) -> bool:
-        """Whether the network has that quantity, or both of which it is a derivative."""
+        """Whether the network has the quantity, or both quantities of a derivative."""
         pair = split_derivative(name)
         return name in self.nodes if pair is None else pair[0] in self.formulas and pair[1] in self.nodes
 

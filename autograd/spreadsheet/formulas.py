@@ -34,7 +34,7 @@ class _CellError(Exception):
 
 
 class Reference(Symbol):
-    """A cell or an area, by its corners, on the own sheet (``""``) or another; `number` counts them."""
+    """A cell or an area by its corners; `sheet` is ``""`` for the formula's own, `number` its place in it."""
 
     __slots__ = ("first", "last", "number", "sheet")
 
@@ -91,7 +91,7 @@ class Formula:
         return TOKEN.sub(lambda token: next(names) if _refers(token) else token[0], self.text[1:])
 
     def compute(self, look: Callable[[Reference], Area]) -> Content:
-        """What it comes to, given the cells of each reference; a FormulaError for an unknown function."""
+        """The value, given the cells of each reference; a FormulaError for an unknown function."""
 
         def leaf(each: Any) -> Operand:
             if isinstance(each, Reference):
@@ -274,7 +274,7 @@ def _reference(token: re.Match[str], book: Book | None, number: int) -> Referenc
 
 
 def parsed(text: str, book: Book | None = None) -> Formula:
-    """A formula, which begins with an equals sign, taken apart; a FormulaError if it is none that is known.
+    """A formula, which begins with an equals sign, taken apart; a FormulaError if it has unknown parts.
 
     >>> formula = parsed("=0.5*(D9-$S$9)^2")
     >>> [each.text for each in formula.references]
@@ -374,7 +374,7 @@ class Calculator:
         self._refused: set[tuple[str, Place]] = set()
 
     def fill(self, sheet: Sheet, every: bool = False) -> None:
-        """Compute the formulas without a value, or `every` one; what is not known stays without."""
+        """Compute formulas that have no value, or `every` formula; one that is not known keeps none."""
         if every:
             for cell in sheet.cells.values():
                 if cell.formula:

@@ -433,7 +433,7 @@ def _all_stale(network: Network, formula: Expression, stale: IsStale) -> Iterato
 
 
 def pairs(network: Network, base: Expression, names: Sequence[str]) -> Iterator[Template]:
-    """Two changes at once, the second of which takes a name for one of its kind."""
+    """Two changes at once; the second takes a name for another of its kind."""
 
     def fills(name: str) -> list[tuple[Symbol, float]]:
         return [(Symbol(other), 1.0) for other in kin(network, name, names)]

@@ -175,7 +175,7 @@ class _Reader:
         return meant
 
     def _held(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> dict[int, Area]:
-        """What the references hold with another cell in those places; nothing if that has no number."""
+        """The values of the references with another cell for the chosen ones; empty if it holds no number."""
         _, place = meant(line.row)
         cell = self.table.sheet.cells.get(place) if place is not None else None
         known = cell is not None and isinstance(cell.value, float)

@@ -110,7 +110,7 @@ class Table:
         )
 
     def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
-        """The table with a column of `spare`, or (`kept`) its namesake, as the one that is missing."""
+        """The table with a spare column, or (`kept`) its namesake, under the missing name."""
         spare = self.spare[turn]
         held = self.columns[spare.name]
         one, other = (held, spare) if kept else (spare, held)
@@ -460,7 +460,7 @@ class _Search:
         return found
 
     def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
-        """The column without names, which head another table; Err:502 may be read as one."""
+        """A column of numbers and texts. A name heads another table, unless it is an error like Err:502."""
         column = Column(name, title, position, np.full(len(rows), math.nan), *np.zeros((2, len(rows))))
         for turn, row in enumerate(rows):
             cell = self.grid.cells.get((row, position))

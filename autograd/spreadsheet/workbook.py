@@ -35,7 +35,7 @@ from .vocabulary import MOMENTUM, RATE
 __all__ = ["save_template", "save_workbook", "training_columns"]
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
-_LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
+_LONGEST_TEXT = 16_000  # letters in a cell, whose limit is 32,767 code units
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
 _ROW, _ABOVE = "\ue003", "\ue004"  # in a formula stand for the number of its row, and of that above it
 _STEP = descended(Symbol("w"), Symbol(RATE), Symbol("slope"))
