@@ -20,16 +20,16 @@ Array = npt.NDArray[np.float64]
 
 
 class ArrayUpdate:
-    """The update of an optimizer as it is set now, tried out on random gradients.
+    """The update of an optimizer with its present settings, tried on random gradients.
 
     Attributes
     ----------
-    places : the parameters that it updates, all that are not frozen, by their place in the optimizer, (U,).
-    rule : the rule as an option of `autograd.Training`; none for w ← w − η g, which is the default there.
+    places : the U parameters that are not frozen, by their index in the optimizer.
+    rule : an option of `autograd.Training`; empty for w ← w − η g, the default there.
 
     Raises
     ------
-    NotCompiledError : if on whole arrays it fails, or gives other numbers than the optimizer.
+    NotCompiledError : if the update fails on whole arrays, or gives other numbers than the optimizer.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -52,7 +52,7 @@ class ArrayUpdate:
         self.rule = {} if descends else {"rule": _rule(optimizer)}
 
     def _try(self) -> bool:
-        """Whether three updates by the rule give the optimizer's numbers; note the memory it starts with."""
+        """Whether three updates by the rule give the optimizer's numbers; note its initial memory."""
         own, rule = _clone(self.optimizer), _rule(_clone(self.optimizer))
         own._memory = remembered = _InitialMemory(own._memory)
         self._initial = remembered.first
@@ -84,7 +84,7 @@ class ArrayUpdate:
 
     @property
     def memory(self) -> dict[str, Array]:
-        """By name what the optimizer remembers of each updated parameter, or will at first, (U,)."""
+        """By name, what the optimizer remembers of the updated parameters, or will at first, (U,)."""
         return {name: array[list(self.places)] for name, array in self._whole_memory().items()}
 
     def state(self, memory: Mapping[str, Array]) -> dict[str, Any]:
@@ -99,22 +99,22 @@ class ArrayUpdate:
 
 
 def close(numbers: Any, expected: Any, atol: float = 0.0) -> bool:
-    """Whether they agree. A number that is not finite is left to the training, which reports it."""
+    """Whether they agree where the expected number is finite: the training reports the others."""
     return bool(np.all(np.isclose(numbers, expected, rtol=1e-9, atol=atol) | ~np.isfinite(expected)))
 
 
 def _trained(optimizer: Optimizer) -> dict[int, Value]:
-    """The parameters that are not frozen, by their place in the optimizer."""
+    """The parameters that are not frozen, by their index in the optimizer."""
     return {i: each for i, each in enumerate(optimizer.parameters) if each.requires_grad}
 
 
 def _clone(optimizer: Optimizer) -> Any:
-    """A copy to try out, which shares nothing but the parameters."""
+    """A copy that shares nothing but the parameters."""
     return copy.deepcopy(optimizer, {id(optimizer.parameters): optimizer.parameters})
 
 
 def _rule(optimizer: Optimizer) -> Any:
-    """The optimizer's `update` as a rule on whatever has arithmetic: arrays, or terms of native code."""
+    """The optimizer's `update` as a rule on anything with arithmetic: arrays, or terms of native code."""
 
     def rule(data: Any, gradient: Any, rate: Any, memory: dict[str, Any]) -> Any:
         traced: Any = copy.copy(optimizer)
@@ -128,7 +128,7 @@ def _rule(optimizer: Optimizer) -> Any:
 
 
 class _Slot:
-    """One name in an optimizer's memory. It is read and set as a whole, whatever the index."""
+    """An array in an optimizer's memory that is read and set as a whole, whatever the index."""
 
     def __init__(self, content: Any) -> None:
         self.content = content
@@ -141,7 +141,7 @@ class _Slot:
 
 
 class _InitialMemory(dict[str, Array]):
-    """An optimizer's memory that notes each array as it was when it was made."""
+    """An optimizer's memory that keeps the initial copy of each array in `first`."""
 
     def __init__(self, known: Mapping[str, Array]) -> None:
         super().__init__({name: array.copy() for name, array in known.items()})

@@ -55,13 +55,13 @@ def batches(
 
 
 class Order:
-    """The batches of each epoch. An epoch that is drawn again has the same ones.
+    """The batches of each epoch, the same ones when it is drawn again.
 
     Attributes
     ----------
-    n, batch_size, shuffle, generator : as `batches` takes them.
-    largest, updates : the examples of the largest batch, and the number of batches in an epoch.
-    states : by epoch, the generator's state at its beginning.
+    n, batch_size, shuffle, generator : as for `batches`.
+    largest, updates : the examples in the largest batch, and the batches in an epoch.
+    states : the generator's state at the beginning of each drawn epoch, by its number.
     """
 
     def __init__(self, n: int, batch_size: int | None, shuffle: bool, generator: np.random.Generator) -> None:
@@ -78,9 +78,9 @@ class Order:
         return list(batches(self.n, self.batch_size, self.shuffle, self.generator))
 
     def state(self, epoch: int) -> dict[str, Any]:
-        """The generator's state at the beginning of an epoch: one that was drawn, or the next."""
+        """The generator's state at the beginning of a drawn epoch, or of the next."""
         return self.states.get(epoch) or dict(self.generator.bit_generator.state)
 
     def forget(self, epoch: int) -> None:
-        """Forget the epochs before this one, which are completed."""
+        """Forget the epochs before this one."""
         self.states = {number: state for number, state in self.states.items() if number >= epoch}

@@ -17,13 +17,21 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from autograd import require_writable
 
-from .arguments import Described, require_column, require_count, require_flag, require_number, require_state
+from .arguments import (
+    Described,
+    require_column,
+    require_count,
+    require_flag,
+    require_kind,
+    require_number,
+    require_state,
+)
 from .history import History
 from .module import Module
 
@@ -77,8 +85,7 @@ class EarlyStopping(Described):
         monitor: str | None = None,
         largest: bool = False,
     ) -> None:
-        if model is not None and not isinstance(model, Module):
-            raise TypeError(f"EarlyStopping takes the model, got {type(model).__name__}: {model!r:.60}")
+        require_kind(model, (Module, type(None)), "EarlyStopping takes the model")
         self.model = model
         self.patience = require_count("patience", patience)
         self.min_delta = require_number("min_delta", min_delta, least=0.0)
@@ -174,8 +181,7 @@ class Checkpoint(Described):
     only_looks = True
 
     def __init__(self, path: str | PathLike[str], every: int = 1) -> None:
-        if not isinstance(path, (str, PathLike)):
-            raise TypeError(f"Checkpoint takes a path, got {type(path).__name__}: {path!r:.60}")
+        require_kind(path, (str, PathLike), "Checkpoint takes a path")
         self.path = os.fspath(path)
         self.every = require_count("every", every)
 
@@ -215,11 +221,7 @@ class Watch(Described):
     only_looks = True
 
     def __init__(self, function: Callable[[int, History], Any]) -> None:
-        if not callable(function):
-            raise TypeError(
-                f"Watch takes a function of the epoch and the history, got {type(function).__name__}: "
-                f"{function!r:.60}"
-            )
+        require_kind(function, Callable, "Watch takes a function of the epoch and the history")
         self.function = function
 
     def __call__(self, epoch: int, history: History) -> Any:
@@ -235,8 +237,14 @@ class Callbacks:
     ending : whether one has ended the training, before the others were called.
     """
 
-    def __init__(self, functions: Sequence[Any]) -> None:
-        self.functions, self.called, self.ending = functions, [0] * len(functions), False
+    def __init__(self, functions: Any) -> None:
+        self.functions: list[Any] = list(functions) if isinstance(functions, Iterable) else [None]
+        if not all(map(callable, self.functions)):
+            raise TypeError(
+                "callbacks must be a list of functions callback(epoch, history), "
+                f"got {type(functions).__name__}: {functions!r:.60}"
+            )
+        self.called, self.ending = [0] * len(self.functions), False
 
     def begin(self, history: History) -> bool:
         """Whether one ends the training before it begins."""

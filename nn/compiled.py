@@ -1,4 +1,4 @@
-"""A model with its loss as a program: what `fit` runs instead of recording every example anew."""
+"""A model with its loss as a program, which `fit` runs instead of recording every example."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Shape = tuple[int, int | None]
 
-PARAMETERS_CHECKED = 100_000  # numbers that calls of a user's model go through while it is checked
+PARAMETERS_CHECKED = 100_000  # calls of a user's model times its parameters, while it is checked
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Recording:
 
     Attributes
     ----------
-    program : of the loss and the K numbers of the prediction, by features, targets and random factors.
-    evaluation : the same with nothing dropped, without factors.
-    masks : each call of a dropout with the number of its factors, in the order of the columns.
-    rows : how many numbers each row of the prediction has; None of one that is flat or a number alone.
-    scalar : whether the prediction is a number alone.
+    program : the loss and the K numbers of the prediction; its inputs are features, targets and factors.
+    evaluation : the same without dropout.
+    masks : the dropout and the number of factors of each call, in the order of the columns.
+    rows : the length of each row of the prediction; None if it is a list or a number.
+    scalar : whether the prediction is a number.
     """
 
     program: Program
@@ -51,7 +51,7 @@ class Recording:
     scalar: bool
 
     def predictions(self, outputs: Array) -> list[Any]:
-        """The outputs (B, K) as the model gives them: numbers, lists of K, or lists of rows."""
+        """The outputs (B, K) in the form of the model's: numbers, lists of K, or lists of rows."""
         if self.rows is not None:
             ends = np.cumsum(self.rows)[:-1]
             return [[part.tolist() for part in np.split(each, ends)] for each in outputs]
@@ -60,31 +60,30 @@ class Recording:
 
 
 class CompiledModel:
-    """The loss of a model for one example, and its predictions, recorded once and run on batches.
+    """The loss and the prediction of a model, recorded for one example and run on batches.
 
-    Features, target and the random factors of a `Dropout` are inputs of the graph. Sequences of different
-    lengths are padded to one where that changes nothing, see `PaddedLoss`: where the recorded graph has no
-    path from a position to an earlier output. Otherwise each length is recorded.
+    The inputs of the graph are features, target and the random factors of each `Dropout`. Sequences of
+    different lengths are padded (see `PaddedLoss`) where the graph has no path from a position to an earlier
+    output; otherwise each length is recorded.
 
-    Whether the graph is the same for other examples is checked: while it is recorded Python may read no
-    number (see `autograd.Readings`) and nothing that the training changes, such as the rate; nothing that the
-    code keeps between calls may change (see `Kept`); and for some examples value and gradient must be those
-    of the eager engine, and a few updates those of the optimizer (see `ArrayUpdate`).
+    The graph has to be the same for all examples. While it is recorded, Python must not read its numbers (see
+    `autograd.Readings`) nor what the training changes, such as the learning rate, and the code must not
+    change what it keeps between calls (see `Kept`). For some examples value and gradient are compared with
+    the eager engine, and a few updates with the optimizer (see `ArrayUpdate`).
 
     Parameters
     ----------
-    model, loss, optimizer : as `fit` has them. A parameter that the optimizer does not update is constant.
-    data : the N examples to train with.
+    model, loss, optimizer : as for `fit`. A parameter that the optimizer does not update is constant.
+    data : the N examples for training.
     backend : ``"numpy"``, ``"llvm"`` or ``"jax"``.
-    clips : the limits of the gradient, as of `Training`.
+    clips : the limits of the gradient, as for `Training`.
     predictions : whether a training notes them.
-    others : what else changes as the training goes on, a schedule and callbacks.
+    others : further objects that the training changes: the schedule and callbacks.
 
     Raises
     ------
     NotCompiledError : if it is not the same computation for every example, or every update.
-    ImportError, GraphError : as `autograd.compile`; `GraphError` also if the update has no form for native
-        code.
+    ImportError, GraphError : as for `autograd.compile`.
     """
 
     def __init__(
@@ -103,7 +102,7 @@ class CompiledModel:
         self.changing = [optimizer, *others]
         facts = find_backend(backend)
         if facts.installed:
-            facts.load()  # some libraries draw random numbers when they are imported
+            facts.load()  # some libraries draw random numbers on import
         self.updated = [parameter for parameter in optimizer.parameters if parameter.requires_grad]
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = self._dropping()
@@ -112,7 +111,7 @@ class CompiledModel:
         self.update = ArrayUpdate(optimizer)
 
     def _record_all(self) -> None:
-        """Record one example for all lengths, where padding is right, or one for each shape."""
+        """Record one example for all lengths where padding is right, or one for each shape."""
         self.padded = PaddedLoss.of(self.model, self.loss, self.data, pad=not self.dropouts)
         if self.padded is not None and self.padded.lengths:
             longest = {_shape(self._whole(example)): example for example in self.data}
@@ -131,7 +130,7 @@ class CompiledModel:
             )
 
     def _record_shapes(self) -> None:
-        """Record one example of each shape. The examples of a shape, its kind, are the rows of a table."""
+        """Record an example of each shape. All examples of a shape, or kind, are the rows of a table."""
         shapes = [_shape(self._whole(example)) for example in self.data]
         self.kinds = {shape: kind for kind, shape in enumerate(dict.fromkeys(shapes))}
         self.kind = np.array([self.kinds[shape] for shape in shapes])  # (N,)
@@ -141,8 +140,8 @@ class CompiledModel:
             self.row[places] = np.arange(len(places))
         self.tables = [self._table(self._of(places)) for places in self.examples]
         self.recordings = [self._compile(self.data[int(places[0])], self.backend) for places in self.examples]
-        # The graph is checked by numpy's program, which is made in the least time. For several kinds the
-        # training needs value and gradient of each from its own back end anyway.
+        # The graph is checked in numpy, whose code is made in the least time. With several kinds the training
+        # needs value and gradient of each in its own back end anyway.
         apart = self.backend != "numpy" and len(self.examples) == 1
         self.checked = [self._compile(self.data[0], "numpy")] if apart else self.recordings
 
@@ -153,7 +152,7 @@ class CompiledModel:
         return example if self.padded is None else self.padded.padded(example)
 
     def _table(self, data: Sequence[Example]) -> Array:
-        """Examples of one kind as rows (N, I): features, then targets."""
+        """Examples of one kind as rows (N, I): features and targets."""
         whole = list(map(self._whole, data))
         targets = np.array([target for _, target in whole]).reshape(len(data), -1)
         return np.hstack([np.array([x for x, _ in whole]), targets])
@@ -164,13 +163,13 @@ class CompiledModel:
             return record(self.model, loss, self._whole(example), self.parameters, self.changing)
 
     def _compile(self, example: Example, backend: str) -> Recording:
-        """The programs of all examples of the kind of this one."""
+        """The programs for the kind of this example."""
         programs: list[Program] = []
         for training in (True, False) if self.dropouts else (True,):
             graph = self._graph(example, training)
             try:
                 programs.append(compile(_nodes(graph), self.parameters, graph.inputs, backend=backend))
-            except ValueError as error:  # a leaf that is no parameter, for one
+            except ValueError as error:  # such as a leaf that is no parameter
                 raise NotCompiledError(f"the model or the loss cannot be compiled: {error}") from error
             if training:
                 masks = graph.masks
@@ -181,18 +180,18 @@ class CompiledModel:
     # --- checks
 
     def _agrees(self) -> bool:
-        """Whether the numbers are the eager engine's: value and gradient, the loss, the loss of each target.
+        """Whether the numbers are the eager engine's.
 
-        Value and gradient are compared for a few examples, with several targets and all lengths among them.
-        The loss is compared for more, with the least and the greatest of each feature among them: −99 may
-        mark what is missing. A model of the user's own is called with as many examples as take a small part
-        of a second, which may be all. The loss of one prediction is compared for every target.
+        Value and gradient are compared for a few examples, with several targets and all lengths among them;
+        the loss for more, with the least and the greatest of each feature among them, since −99 may mark
+        missing numbers; and the loss of one prediction with each target. A user's model is called with as
+        many examples as take a small part of a second, which may be all.
         """
         steady = all(module._steady() for module in self.model.modules())
         own = self.loss.loss if isinstance(self.loss, Weighted) else self.loss
         kinds = list(range(len(self.tables)))
         if known := steady and getattr(own, "func", own) in LOSSES.values():
-            # Parts of nn are the same computation for every length: one of them is looked at.
+            # Parts of nn are the same computation for every length: one is enough.
             kinds = [max(kinds, key=lambda kind: len(self.examples[kind]))]
         data = sorted(i for kind in kinds for i in self.examples[kind].tolist())
         lengths: dict[Shape, int] = {}
@@ -205,7 +204,7 @@ class CompiledModel:
             targets.setdefault(tuple(target) if isinstance(target, list) else target, i)
         each = list(targets.values())
         firsts = [lengths[min(lengths, key=lambda shape: shape[0])]] if known else list(lengths.values())
-        # A position of a sequence is as good as an example.
+        # Each position of a sequence counts as an example.
         some, least = (1, 2 if known else 8) if self.recordings[0].rows is not None else (4, 64)
         few = sorted({*each[:some], *firsts, *(data[i] for i in _spread(len(data), some))})
         extremes = [
@@ -220,7 +219,7 @@ class CompiledModel:
         with mode(self.model, training=False), no_grad():
             prediction = self.model(x[:])
         alike = [i for i in each if _shape(self.data[i]) == _shape(self.data[data[0]])]
-        if isinstance(target, list):  # of a number alone, such as a class, there may be a rare one
+        if isinstance(target, list):  # a single number, such as a class, may be rare
             alike = [alike[i] for i in _spread(len(alike), count)]
         return (
             self._gradients_agree(self._of(few))
@@ -229,13 +228,13 @@ class CompiledModel:
         )
 
     def _losses_agree(self, examples: Sequence[Example], model: Callable[[Any], Any]) -> bool:
-        """Whether the losses of examples are the eager engine's, which calls this model."""
+        """Whether the losses of examples are those of the eager engine with this model."""
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(model(x), target).data for x, target in copies(examples)]
         return close(self._evaluated(self.checked, examples)[0], losses, atol=1e-12)
 
     def _gradients_agree(self, examples: Sequence[Example]) -> bool:
-        """Whether value and gradient for examples are the eager engine's, with nothing dropped."""
+        """Whether value and gradient are those of the eager engine, without dropout."""
         with mode(self.model, training=True), factors_noted(self.model, []):
             total = mean([self.loss(self.model(x), target) for x, target in copies(examples)])
         partials = np.array(grad(total, self.parameters))  # (P,)
@@ -250,7 +249,7 @@ class CompiledModel:
         return close(value, total.data) and close(gradient, partials, atol=1e-9 * size)
 
     def still_agrees(self) -> bool:
-        """Whether the model and its optimizer still are as they were recorded: a callback may change them."""
+        """Whether model and optimizer are as they were recorded: callbacks may change them."""
         if self._dropping() != self.dropouts or not self.update.is_of_the_same_parameters:
             return False
         try:
@@ -265,11 +264,11 @@ class CompiledModel:
         return self._losses_agree(self._of(_spread(len(self.data), 2)), self.model)
 
     def dry_run(self, largest: int) -> None:
-        """Make an update and forget it: what native code cannot do is found before the first step.
+        """Make an update and discard it, to find before the first step what native code cannot do.
 
         Raises
         ------
-        GraphError : if it fails, or its value and gradient are not those of numpy.
+        GraphError : if it fails, or its value and gradient are not numpy's.
         """
         states = [dropout.generator.bit_generator.state for dropout in self.dropouts]
         firsts = [places[:1] for places in self.examples]  # in one batch, or in one each
@@ -301,20 +300,20 @@ class CompiledModel:
     def train(
         self, batches: Sequence[Indices], largest: int, rates: npt.ArrayLike
     ) -> tuple[Training, int, list[Any]]:
-        """Make updates, and count those that stayed finite. The model is not touched; see `write_back`.
+        """Make updates up to one that is not finite, without changing the model; see `write_back`.
 
         Parameters
         ----------
         batches : the indices of the examples of each update.
-        largest : the examples in the largest batch of the whole training.
+        largest : the number of examples in the largest batch of the whole training.
         rates : η, one for all updates or one for each.
 
         Returns
         -------
-        The training, how many updates were made, and the prediction of each visit, if they are noted.
+        The training, the number of updates made, and the prediction of each visit, if noted.
         """
         visits, tables = list(batches), self.tables
-        if any(recording.masks for recording in self.recordings):  # random factors belong to a visit
+        if any(recording.masks for recording in self.recordings):  # each visit has random factors
             visits, tables = self._with_factors(batches)
         elif len(tables) > 1:
             visits = [self.row[batch] for batch in batches]
@@ -342,9 +341,9 @@ class CompiledModel:
     def _train_by_kind(
         self, training: Training, order: Indices, tables: Sequence[Array]
     ) -> tuple[int, list[Any]]:
-        """Make the updates from batches of several kinds; `order` (V,) has the example of each visit.
+        """Make updates from batches of several kinds: the gradient is the mean over the kinds' programs.
 
-        The gradient of a batch is the mean of what the programs of its kinds give.
+        `order` (V,) is the example of each visit.
         """
         predictions: list[Any] = [None] * len(order)
         parameters = training.state[: training.parameters]
@@ -366,7 +365,7 @@ class CompiledModel:
         return training.run(compute), predictions
 
     def _with_factors(self, batches: Sequence[Indices]) -> tuple[list[Any], list[Array]]:
-        """The rows of each update, and tables with a row for each visit, which has random factors."""
+        """The rows of each update, and the tables: a row is a visit, with its random factors."""
         order = np.concatenate(batches)
         drawn = self.draw(batches)
         rows, tables = np.empty(len(order), np.intp), []
@@ -378,7 +377,7 @@ class CompiledModel:
         return np.split(rows, np.cumsum(list(map(len, batches)))[:-1]), tables
 
     def draw(self, batches: Sequence[Indices]) -> dict[int, Array]:
-        """Draw random factors for visits as one after the other does: by kind (V, ·)."""
+        """The random factors of visits by kind, (V, ·), drawn as one visit after the other draws them."""
         kinds = self.kind[np.concatenate([*batches, []]).astype(np.intp)]
         changes = (np.flatnonzero(np.diff(kinds)) + 1).tolist()
         found: dict[int, list[Array]] = {}
@@ -394,13 +393,13 @@ class CompiledModel:
         return {kind: np.concatenate(parts) for kind, parts in found.items()}
 
     def write_back(self, training: Training) -> None:
-        """Give the model and the optimizer the numbers that a training ended with."""
+        """Set the model and the optimizer to the end of a training."""
         self.optimizer.load_state_dict(self.update.state(training.memory))
         for parameter, number in zip(self.updated, training.row(0).tolist()):
             parameter.data = number
 
     def previous(self, training: Training) -> tuple[list[float], dict[str, Any]]:
-        """The optimizer's parameters and its state before the last update."""
+        """The optimizer's parameters and its state before the last update of a training."""
         numbers, _, *memory = training.previous.reshape(-1, training.parameters)[:, : training.updated]
         before = dict(zip(self.updated, numbers.tolist()))
         parameters = [before.get(parameter, parameter.data) for parameter in self.optimizer.parameters]
@@ -423,14 +422,14 @@ class CompiledModel:
         return losses.tolist(), predictions
 
     def _predictions(self, kind: int, outputs: Array, examples: Sequence[Example]) -> list[Any]:
-        """The outputs (B, K) as the model gives them, without those of padding."""
+        """The outputs (B, K) in the form of the model's, without padding."""
         found = self.recordings[kind].predictions(outputs)
         if self.padded is None or not self.padded.lengths:
             return found
         return [each[: len(x)] for each, (x, _) in zip(found, examples)]
 
     def _kind_of(self, example: Example) -> int:
-        """The number of the recording for an example; a shape that validation alone has is recorded now."""
+        """The kind of an example; a shape that only validation has is recorded now."""
         shape = _shape(self._whole(example))
         if shape not in self.kinds:
             self.recordings.append(self._compile(example, self.backend))
@@ -445,7 +444,7 @@ class CompiledModel:
 
 
 def _shape(example: Example) -> Shape:
-    """How many features and targets it has, None of a target that is a number alone."""
+    """The numbers of features and targets; None for a target that is a number."""
     x, target = example
     return len(x), len(target) if isinstance(target, list) else None
 
@@ -457,12 +456,12 @@ def _nodes(graph: Graph) -> list[Value]:
 
 
 def _grouped(kinds: Indices) -> list[tuple[int, Indices]]:
-    """Each kind that occurs, with the places where it does."""
+    """Each kind that occurs, with its places."""
     return [(int(kind), np.flatnonzero(kinds == kind)) for kind in np.unique(kinds)]
 
 
 def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple[float, Array]:
-    """The mean over all examples of the values and gradients of programs with their examples."""
+    """The means of value and gradient over all examples, each with its program."""
     n = sum(len(rows) for _, rows in parts)
     value, gradient = 0.0, np.zeros(len(parameters))
     for program, rows in parts:
@@ -473,5 +472,5 @@ def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple
 
 
 def _spread(n: int, count: int) -> list[int]:
-    """At most `count` of the numbers below n, evenly spread."""
+    """At most `count` numbers below n, evenly spread."""
     return sorted({round(i) for i in np.linspace(0, n - 1, count).tolist()})

@@ -46,11 +46,9 @@ class GELU(Described, Module):
 
     def __call__(self, x: Any) -> Any:
         x = listed(x)
-        if not isinstance(x, (list, tuple)):
-            return gelu(x, approximate=self.approximate)
-        if x and hasattr(x[0], "__iter__"):
-            return [[gelu(each, approximate=self.approximate) for each in listed(row)] for row in x]
-        return [gelu(each, approximate=self.approximate) for each in x]
+        if isinstance(x, (list, tuple)):
+            return list(map(self, x))
+        return gelu(x, approximate=self.approximate)
 
     def _array_forward(self, ops: Operations, sub: Sub, x: Any) -> Any:
         return ops.activated(ACTIVATIONS["gelu" if self.approximate == "none" else "gelu_tanh"], x)

@@ -322,12 +322,10 @@ class Sequential(Module):
     @property
     def n_in(self) -> int:
         """The number of features, from the first module that has one."""
-        for layer in self.layers:
-            if hasattr(layer, "n_in"):
-                if layer.n_in is None:  # any number of tokens
-                    break
-                return int(layer.n_in)
-        raise AttributeError("none of these modules says how many features it takes")
+        known = [layer.n_in for layer in self.layers if hasattr(layer, "n_in")]
+        if not known or known[0] is None:  # None for any number of tokens
+            raise AttributeError("none of these modules says how many features it takes")
+        return int(known[0])
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -1,4 +1,4 @@
-"""The loop of a training: epochs of updates, what can be taken back, and what is needed to go on."""
+"""The loop of a training: epochs of updates, which can be taken back and resumed."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class DivergenceError(ArithmeticError):
 
 @dataclass
 class Standing:
-    """What an update changes, as it was at some moment.
+    """A copy of what an update changes.
 
     Attributes
     ----------
-    parameters : their numbers, (P,).
+    parameters : (P,).
     optimizer : its state.
     generators : the states of the generators of all dropouts.
-    draw : called after these are set, to repeat the draws that the dropouts had made until then.
+    draw : repeats later draws of the dropouts, once the generators are set.
     """
 
     parameters: list[float]
@@ -61,19 +61,19 @@ class Standing:
 
 @dataclass(eq=False)
 class Loop:
-    """A training: where it is, how to make an update, and how to take the last one back.
+    """A training: its state, updates, and the way back from the last one.
 
     Attributes
     ----------
-    model, loss, optimizer, metrics : as `fit` has them, checked.
+    model, loss, optimizer, metrics : as for `fit`, checked.
     rates, callbacks, order : the learning rates, the callbacks and the batches.
     clips : ``clip_value`` and ``clip_norm``.
-    data, held_out : the examples to train with, and those of validation.
-    choose : makes the compiled model, or None for the eager engine; gives the back end's name and the reason.
-    steps : the first epoch that is not completed; and for each update in it or later its loss, size, norm and
-        predictions.
+    data, held_out : the examples for training and for validation.
+    choose : gives the compiled model, or None for the eager engine; the back end's name, and the reason.
+    steps : the first epoch not completed, and the loss, size, norm and predictions of each update from
+        there on.
     before : the standing before the last update.
-    end : the snapshot that was taken when the training ended.
+    end : the snapshot at the end of the training.
     """
 
     model: Module
@@ -94,8 +94,8 @@ class Loop:
         self.dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
         schedule = self.rates.schedule
         of_users = is_users(type(schedule)) or any(map(is_users, map(_function, self.metrics.values())))
-        self.calls_users = of_users or isinstance(schedule, LambdaLR)  # code that may change things
-        self.kept: Kept | None = None  # what the model and the loss keep, after an epoch
+        self.calls_users = of_users or isinstance(schedule, LambdaLR)  # code that may change the model
+        self.kept: Kept | None = None  # what the model and the loss keep, after the last epoch
         self.history = History(run=self)
         self.resumed = 0  # epochs of an earlier call
         self.steps: tuple[int, list[dict[str, Any]]] = 1, []
@@ -103,7 +103,7 @@ class Loop:
         self.history.backend_reason = self.choose_backend()
 
     def choose_backend(self) -> str:
-        """Compile the model, or not; the reason for the choice."""
+        """Compile the model, or not; return the reason."""
         self.compiled, self.history.backend, reason = self.choose()
         self.at_once = 1  # updates made at a time: Ctrl-C is answered after them
         if self.compiled is not None:
@@ -117,7 +117,7 @@ class Loop:
         ended = callbacks.begin(history)
         try:
             with mode(self.model, training=True), progress_bar(epochs, history, progress) as advance:
-                ended = callbacks.call(history) or ended  # those that an interrupt kept from it
+                ended = callbacks.call(history) or ended  # those before which an interrupt came
                 while not ended and len(history) < epochs:
                     done = len(history)
                     self.go_through_data(min(epochs, done + self.epochs_at_once()))
@@ -131,7 +131,7 @@ class Loop:
         finally:
             try:
                 self.finish()
-            except KeyboardInterrupt:  # it is done again from where it was; a second one gets through
+            except KeyboardInterrupt:  # start again; a second one gets through
                 history.interrupted = True
                 self.finish()
         callbacks.finish(history)
@@ -140,20 +140,20 @@ class Loop:
     # --- epochs
 
     def epochs_at_once(self) -> int:
-        """The number of epochs that are made together: one, if anything looks at a single epoch."""
+        """The number of epochs made together: one, if anything looks at single epochs."""
         by_epoch = self.rates.schedule is not None and not self.rates.by_update
         looked_at = self.callbacks.functions or by_epoch or self.metrics or self.held_out
         return 1 if looked_at else max(1, self.at_once // self.order.updates)
 
     def go_through_data(self, last: int) -> None:
-        """Make the epochs up to the last one, from where the training was interrupted."""
+        """Make the epochs up to the last one, from the update at which the training was interrupted."""
         self.follow()
         first, done = len(self.history) + 1, self.steps[1]
         drawn = [batch for epoch in range(first, last + 1) for batch in self.order.batches(epoch)]
         self.make_updates(drawn[len(done) :])
         row: dict[str, Any] = {}
         if self.metrics:
-            visited = np.concatenate(drawn).tolist()  # of one epoch, (N,)
+            visited = np.concatenate(drawn).tolist()  # (N,), in one epoch
             predictions = [prediction for step in done for prediction in step["predictions"]]
             row["metrics"] = self.measured([self.data[i] for i in visited], predictions)
         if self.held_out is not None:
@@ -164,7 +164,7 @@ class Loop:
         self.note_epochs(row)
 
     def note_epochs(self, row: Mapping[str, Any]) -> None:
-        """Add the epochs whose updates are all made to the history, each whole or not at all."""
+        """Add the epochs with all their updates to the history, each whole or not at all."""
         (first, steps), n, epoch = self.steps, self.order.updates, len(self.history)
         done = steps[n * (epoch + 1 - first) : len(steps) - len(steps) % n]
         if done:
@@ -183,12 +183,12 @@ class Loop:
         self.order.forget(self.steps[0])
 
     def judged(self, held_out: list[Example]) -> tuple[list[float], list[Any]]:
-        """The losses of examples that are not trained on, and the predictions."""
+        """The losses of validation, and the predictions."""
         if self.compiled is not None:
             return self.compiled.evaluate(held_out)
         with mode(self.model, training=False), no_grad():
             held_out = copies(held_out)
-            outputs = [self.model(x) for x, _ in held_out]
+            outputs = [called(f"row {i} of validation X", self.model, x) for i, (x, _) in enumerate(held_out)]
             losses = [self.loss(output, t).data for output, (_, t) in zip(outputs, held_out)]
         return losses, list(map(_numbers, outputs))
 
@@ -208,11 +208,11 @@ class Loop:
         self.rates.follow(self.history, self.updates())
 
     def updates(self) -> int:
-        """How many updates have been made."""
+        """The number of updates made."""
         return (self.steps[0] - 1) * self.order.updates + len(self.steps[1])
 
     def follow_users_code(self) -> None:
-        """Go on with what callbacks, metrics and the schedule may have changed."""
+        """Take account of what callbacks, metrics and the schedule may have changed."""
         who = "a callback"
         if self.callbacks.only_look:
             who = "a metric or the schedule"
@@ -229,11 +229,11 @@ class Loop:
             self.history.backend_reason = f"{who} changed what is trained, and {self.choose_backend()}"
 
     def follow_parameters(self) -> None:
-        """Go on with the parameters that the optimizer has now.
+        """Take account of other parameters in the optimizer.
 
         Raises
         ------
-        ValueError : if it remembers something of other parameters.
+        ValueError : if it remembers something of the old ones.
         """
         if self.optimizer.parameters == self.parameters:
             return
@@ -250,7 +250,7 @@ class Loop:
     # --- updates
 
     def make_updates(self, batches: list[Any]) -> None:
-        """Make an update from each of these batches, (B,) numbers of examples, and note it in `steps`."""
+        """Make an update from each of these batches, (B,) indices of examples."""
         first, steps = self.steps
         at = 0
         while at < len(batches):
@@ -258,7 +258,7 @@ class Loop:
             if self.rates.by_update:
                 self.follow()
             made = 0 if self.compiled is None else self.make_compiled(self.compiled, part)
-            if made < len(part):  # if it is compiled, its numbers were not finite: the engine tells why
+            if made < len(part):  # after numbers that are not finite the eager engine says why
                 if made and self.rates.by_update:
                     self.follow()
                 epoch, number = divmod(len(steps), self.order.updates)
@@ -268,7 +268,7 @@ class Loop:
             at += made
 
     def make_compiled(self, model: CompiledModel, batches: list[Any]) -> int:
-        """Make updates up to one whose numbers are not finite, and count them."""
+        """Make and count updates, up to one whose numbers are not finite."""
         now = self.now()
         with self.whole_or_not_at_all(lambda: now):
             updates = self.updates()
@@ -288,7 +288,7 @@ class Loop:
         return made
 
     def make_eagerly(self, batch: Any, place: str) -> None:
-        """Make an update from the mean loss, before it, over a batch: (B,) numbers of examples."""
+        """Make an update from a batch, (B,) indices of examples."""
         previous, self.before = self.before, self.now()
         examples = [self.data[i] for i in batch]
         with self.whole_or_not_at_all(lambda: self.before):
@@ -297,10 +297,10 @@ class Loop:
             total = mean([self.loss(output, target) for output, (_, target) in zip(outputs, given)])
             if not math.isfinite(total.data):
                 error = self.divergence(f"the loss became {total.data!r}", place, examples)
-                self.before = previous  # it is the last update that went wrong
+                self.before = previous  # the last update went wrong
                 raise error
             self.model.zero_grad()
-            self.optimizer.zero_grad()  # of parameters that are no longer the model's
+            self.optimizer.zero_grad()  # parameters that are no longer the model's
             total.backward()
             norm = gradient_norm(self.parameters)
             _clip(self.parameters, **self.clips)
@@ -320,7 +320,7 @@ class Loop:
 
     @contextmanager
     def whole_or_not_at_all(self, before: Callable[[], Standing]) -> Iterator[None]:
-        """Within it updates are made and noted; an error or an interrupt takes all back to `before`."""
+        """A context in which updates are made; an error or an interrupt takes all back to `before`."""
         done = len(self.steps[1])
         try:
             yield
@@ -348,7 +348,7 @@ class Loop:
         standing.draw()
 
     def divergence(self, fault: str, place: str, examples: list[Example]) -> DivergenceError:
-        """The error for a fault; the first node that is not finite is found by doing the step again."""
+        """The error for a fault, with the first node that is not finite, found by repeating the step."""
         self.set_generators(self.before)
         found = ""
         try:
@@ -377,7 +377,7 @@ class Loop:
         }
 
     def finish(self) -> None:
-        """Leave the model ready for use, and keep where the training ended, whatever becomes of the model."""
+        """Leave the model ready for use, and take the last snapshot: the model may change afterwards."""
         self.model.eval()
         if not (self.metrics or self.held_out):
             self.note_epochs({})
@@ -385,7 +385,7 @@ class Loop:
         self.end = self.snapshot()
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything that a training needs to go on from here, as JSON has it."""
+        """Everything that a training needs to go on from here, in types of JSON."""
         if self.end is not None:
             return self.end
         self.history.trim()
@@ -405,11 +405,11 @@ class Loop:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a snapshot, or on any error stay.
+        """Go on from a snapshot, or on any error change nothing.
 
         Raises
         ------
-        ValueError : if the snapshot is of another training, or a part of it cannot be loaded.
+        ValueError : if it is of another training, or a part of it cannot be loaded.
         """
         self.require_same(state)
         before, lr = self.snapshot(), self.optimizer.lr
@@ -473,14 +473,14 @@ class Loop:
 
 
 def _function(metric: Any) -> Any:
-    """The function, or the class, of a metric that may be wrapped."""
+    """The function or the class of a metric, which may be wrapped."""
     metric = getattr(metric, "metric", metric)
     metric = getattr(metric, "func", metric)
     return metric if hasattr(metric, "__name__") else type(metric)
 
 
 def _plain(state: Any) -> Any:
-    """The state of a generator, or of a callback, in what JSON has; some hold arrays."""
+    """The state of a generator or a callback in types of JSON; some hold arrays."""
     if isinstance(state, Mapping):
         return {name: _plain(each) for name, each in state.items()}
     if isinstance(state, (list, tuple)):
@@ -489,7 +489,7 @@ def _plain(state: Any) -> Any:
 
 
 def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.Generator:
-    """The generator in that state, so that it stays shared with others; of another kind, a new one."""
+    """The generator in this state: the same object, which may be shared, or one of another kind."""
     kind = state["bit_generator"]
     if type(generator.bit_generator).__name__ != kind:
         generator = np.random.Generator(getattr(np.random, kind)(0))
@@ -499,7 +499,7 @@ def _put(generator: np.random.Generator, state: Mapping[str, Any]) -> np.random.
 
 @contextmanager
 def _loading(part: str) -> Iterator[None]:
-    """Within it an error names the part of a snapshot that cannot be loaded: a file may hold anything."""
+    """A context in which an error names the part of a snapshot: a file may hold anything."""
     try:
         yield
     except Exception as error:
@@ -508,7 +508,7 @@ def _loading(part: str) -> Iterator[None]:
 
 
 def _numbers(output: Any) -> Any:
-    """The prediction as a number, or as a list of them, or of rows of them."""
+    """The prediction as a number, a list of numbers, or a list of rows."""
     return list(map(_numbers, output)) if hasattr(output, "__iter__") else float(output)
 
 

@@ -1,4 +1,4 @@
-"""Sequences of different lengths as rows of one length, and a loss that does not count the padding."""
+"""Padding sequences of different lengths to one, and a loss that does not count the padding."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ WASTE = 4  # a group of sequences is padded to at most this many times its posit
 
 
 class PaddedLoss:
-    """A loss over positions as Σ mᵢ ℓᵢ, with a multiplier mᵢ that is 0 for padding and for ignored targets.
+    """A loss over positions as Σ mᵢ ℓᵢ, with multipliers mᵢ that are 0 for padding and for ignored targets.
 
-    In a padded example the last feature is repeated, and the target is that of each of T positions, then the
-    T multipliers: 1 for a sum, 1/n for a mean over n positions, wᵢ/Σ w with weights of classes, which the
-    ℓᵢ have already; all times the weight of the example. Batches and epochs stay means over examples, however
-    long these are.
+    A padded example repeats its last feature. Its target has T numbers for the positions, then T multipliers:
+    1 for a sum, 1/n for a mean over n positions, 1/Σ w with weights of classes, by which ℓᵢ is multiplied
+    already; each times the weight of the example. A batch stays a mean over examples of any length.
 
     Parameters
     ----------
@@ -43,9 +42,9 @@ class PaddedLoss:
 
     @classmethod
     def of(cls, model: Module, loss: Loss, data: Sequence[Example], pad: bool) -> PaddedLoss | None:
-        """The padded form of a loss; None if the data need none, or the loss is none over positions.
+        """The padded form of a loss over positions, if lengths differ or targets are ignored; or None.
 
-        They need it if lengths differ or targets are ignored. Without `pad` only the latter is done.
+        Without `pad`, lengths stay.
         """
         function, options = _parts(loss)
         targets = [_target(loss, target) for _, target in data]
@@ -85,7 +84,7 @@ class PaddedLoss:
     def __call__(self, prediction: Any, target: Sequence[Any]) -> Any:
         T = len(target) // 2
         losses = self.function(prediction, target[:T], **self.options)
-        # Not m · ℓ alone: 0 · inf would be nan.
+        # 0 · inf would be nan
         return dot(target[T:], [where(m, loss, 0.0) for m, loss in zip(target[T:], losses)])
 
 

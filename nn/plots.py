@@ -20,6 +20,8 @@ import numpy.typing as npt
 
 from autograd import PALETTE, MissingExtraError, write_bytes
 
+from .arguments import require_kind
+
 __all__ = [
     "SMALL", "WIDTH", "Field", "Panel", "Walk", "boundaries", "boundary", "by_epoch", "canvas", "curves",
     "multiples", "picture", "require_matplotlib", "save", "styled", "walks",
@@ -105,8 +107,7 @@ def save(figure: Any, path: str | PathLike[str]) -> None:
     ValueError : if matplotlib knows no pictures with this suffix.
     OSError : if the file cannot be written.
     """
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"plot takes a path such as 'loss.svg', got {type(path).__name__}: {path!r:.60}")
+    require_kind(path, (str, PathLike), "plot takes a path such as 'loss.svg'")
     place = Path(path)
     if not place.suffix:
         place = place.with_name(f"{place.name}.png")

@@ -13,11 +13,11 @@ __all__ = ["Rates"]
 
 
 class Rates:
-    """A schedule that takes a step after each epoch or, with `by_update`, after each update; or none.
+    """A schedule, or none, that takes a step after each epoch or, with `by_update`, after each update.
 
     Attributes
     ----------
-    first : the schedule's epoch when this training began.
+    first : the schedule's epoch at the beginning of the training.
     """
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule | None, by_update: bool) -> None:
@@ -43,7 +43,7 @@ class Rates:
                 raise
 
     def after(self, updates: Iterable[int]) -> list[float]:
-        """The rate of the update that comes after so many, for each of these numbers."""
+        """The rates of the updates that come after so many."""
         if self.schedule is None or not self.by_update:
             return [self.optimizer.lr for _ in updates]
         return [self.schedule.rate(self.first + made) for made in updates]
@@ -56,7 +56,7 @@ class Rates:
         return None if self.schedule is None else {**self.schedule.state_dict(), "first": self.first}
 
     def load(self, state: Mapping[str, Any] | None) -> None:
-        """Go on from a `state` of a schedule of the same type."""
+        """Go on from the `state` of a schedule of the same type."""
         if self.schedule is not None and state is not None:
             self.schedule.load_state_dict(state)
             self.first = state["first"]

@@ -1,4 +1,4 @@
-"""One example's loss, recorded to be compiled: what would be frozen in the program is refused."""
+"""Recording one example's loss for a program; code whose reading would be frozen in it is refused."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Graph:
 
     Attributes
     ----------
-    x : its features (D,), which are the first inputs.
-    inputs : the features, the target and the factors of every `Dropout`, (I,).
-    masks : each call of a dropout with the number of its factors, in the order of the inputs.
+    x : the features (D,).
+    inputs : the features, the target, and the factors of each call of a `Dropout`, (I,).
+    masks : the dropout and the number of factors of each call, in the order of the inputs.
     """
 
     loss: Value
@@ -47,16 +47,16 @@ class Graph:
 def record(
     model: Module, loss: Loss, example: Example, parameters: Sequence[Value], changing: Sequence[Any]
 ) -> Graph:
-    """The loss of an example as a graph, in the mode that the model is in.
+    """The graph of an example's loss, in the present mode of the model.
 
     Parameters
     ----------
-    parameters : all of the model and of the optimizer.
-    changing : what changes as the training goes on, such as the optimizer; the code may not read it.
+    parameters : those of the model and the optimizer.
+    changing : objects that the training changes, such as the optimizer; the code must not read them.
 
     Raises
     ------
-    NotCompiledError : if the code reads a number of the example, a parameter or what is changing, or raises.
+    NotCompiledError : if the code reads a number of the example, a parameter or one of these, or raises.
     """
     x = [Value(number, f"feature {i}") for i, number in enumerate(example[0])]
     numbers = example[1] if isinstance(example[1], list) else [example[1]]
@@ -93,17 +93,17 @@ def record(
 
 @contextmanager
 def keeping_nothing(model: Module, loss: Loss, example: Example) -> Iterator[None]:
-    """Within it, calls of the model and the loss may change nothing that they keep; it is put back after.
+    """A context in which calls of the model and the loss must not change what they keep, see `Kept`.
 
     Raises
     ------
-    NotCompiledError : if they did, naming it.
+    NotCompiledError : if they do; it names what, which is put back.
     """
     before = Kept(model=model, loss=loss)
     try:
-        _require_unchanged(before)  # which an iterator never is
+        _require_unchanged(before)  # refuses iterators
         ((x, target),) = copies([example])
-        with mode(model, training=True), no_grad():  # what the first call makes is made then
+        with mode(model, training=True), no_grad():  # caches are filled by the first call
             loss(model(x), target)
         kept = Kept(model=model, loss=loss)
         yield
@@ -122,20 +122,20 @@ def _require_unchanged(kept: Kept) -> None:
 
 
 def settings_of(optimizer: Optimizer) -> dict[str, Any]:
-    """The attributes of an optimizer without those that a rule is given."""
+    """The attributes of an optimizer that are not arguments of its rule."""
     attributes = object.__getattribute__(optimizer, "__dict__")
     given = ("parameters", "_memory", "_lr")
     return {name: value for name, value in attributes.items() if name not in given}
 
 
-_SETTLED = ("model", "optimizer", "parameters", "zero_grad")  # they stay, or are watched themselves
+_SETTLED = ("model", "optimizer", "parameters", "zero_grad")  # constant, or watched themselves
 
 
 @contextmanager
 def _watched(changing: Sequence[Any]) -> Iterator[list[str]]:
-    """Within it, reading an attribute of these objects is an error, and is noted: it may be caught.
+    """A context in which reading an attribute of these objects is an error, which is noted: it may be caught.
 
-    Settings of an optimizer stay, unless a callback changes them, which is followed.
+    Settings of an optimizer may be read: a callback that changes them has the model recorded again.
     """
     seen: list[str] = []
 
@@ -162,7 +162,7 @@ def _watched(changing: Sequence[Any]) -> Iterator[list[str]]:
 
 @contextmanager
 def factors_noted(model: Module, masks: list[tuple[Dropout, list[Value]]]) -> Iterator[None]:
-    """Within it the factors of a dropout are new `Value`s, which are noted with it."""
+    """A context in which the factors of each call of a dropout are new `Value`s, noted in `masks`."""
     dropouts = [each for each in model.modules() if isinstance(each, Dropout)]
 
     def factors(dropout: Dropout, n: int) -> Any:

@@ -11,7 +11,14 @@ import numpy as np
 
 from autograd import GraphError, Value, find_backend, rank_backends
 
-from .arguments import random_generator, require_count, require_flag, require_positive
+from .arguments import (
+    random_generator,
+    require_count,
+    require_flag,
+    require_kind,
+    require_option,
+    require_positive,
+)
 from .batches import Order
 from .callbacks import Callbacks, only_looks
 from .compiled import CompiledModel
@@ -63,74 +70,71 @@ def fit(
     Parameters
     ----------
     model : called with one example, a list of D numbers.
-    X : the features (N, D): lists, an array, or anything with ``__array__``; finite. Or N sequences of
-        different lengths, such as tokens, as a list of rows.
-    y : the targets (N,) or (N, K), whatever the loss takes for one example; or N rows of different lengths,
-        such as the token to come at each position.
+    X : the features (N, D), finite: lists, an array, or anything with ``__array__``. Or a list of N sequences
+        of different lengths, such as tokens.
+    y : the targets (N,) or (N, K), as the loss takes them for one example; or N rows of different lengths,
+        such as the next token at each position.
     loss : a name of `nn.LOSSES`, or a function ``loss(prediction, target)`` that returns one `Value`, such as
         ``functools.partial(cross_entropy, label_smoothing=0.1)``.
-    optimizer : an `Optimizer` of the model's parameters or of some, or what makes one of them, such as
-        ``functools.partial(SGD, lr=0.1)``. Parameters that are frozen (see `Module.requires_grad_`) stay as
-        they are; a callback may freeze some and free others.
-    epochs : how often to go through the data, at least 1.
+    optimizer : an `Optimizer` of some or all parameters of the model, or a function of the parameters that
+        makes one, such as ``functools.partial(SGD, lr=0.1)``. Frozen parameters (see `Module.requires_grad_`)
+        stay as they are; a callback may freeze some and free others.
+    epochs : the number of passes through the data, at least 1.
     batch_size : None for batch gradient descent, 1 for stochastic, k for mini-batches of k.
     shuffle, seed : the order of the examples, see `batches`; the same seed gives the same numbers.
-    validation : (X, y), or (X, y, weights) with weights as of `sample_weight`, to take the loss of after each
-        epoch, without training on it.
-    validation_split : the share of the data, from 0 to below 1, that is kept for validation instead: the last
-        examples as they are given, ⌈split · N⌉ of them, before any shuffling, as Keras does it. So data that
-        are sorted have to be shuffled first.
-    sample_weight : a weight w (N,) for each example, at least 0. The loss of a batch is then (1/B) Σ wᵢ Lᵢ,
-        as if the loss had multiplied by it; it is not divided by Σ wᵢ. Metrics are not weighted.
-    class_weight : a weight for each label as a mapping, such as ``{0: 1.0, 1: 10.0}``, for all examples with
-        it, those of validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those
-        of y, or of one-hot rows the number of the 1. Where both are given, the weights are multiplied.
+    validation : (X, y) or (X, y, weights), whose loss is measured after each epoch.
+    validation_split : the share of the data, from 0 to below 1, that is held out for validation instead: the
+        last ⌈split · N⌉ examples, before any shuffling, as in Keras. Shuffle sorted data first.
+    sample_weight : a weight w (N,) for each example, at least 0: the loss of a batch is (1/B) Σ wᵢ Lᵢ, not
+        divided by Σ wᵢ. Metrics are not weighted.
+    class_weight : a weight for each label, such as ``{0: 1.0, 1: 10.0}``, for all examples with that label,
+        in validation too; or ``"balanced"`` for N / (K · count of the label). The labels are those of y, or
+        the index of the 1 in one-hot rows. It multiplies `sample_weight`.
     backend : ``"eager"`` records and differentiates the object graph, example by example. ``"numpy"``,
-        ``"llvm"`` (with the extra ``jit``) and ``"jax"`` (with the extra ``jax``) record one example and
-        run whole epochs as array code, native code or by XLA, see `autograd.compile`: the model and the
-        loss have to be the same computation for every example. It is an error if Python reads one of the
-        example's numbers, or if the code reads the optimizer's rate or a schedule's epoch, counts its
-        calls, draws at random, or changes anything else that it keeps between calls. All back ends give
-        the same numbers, but for rounding. ``"auto"`` compiles where it pays and can be done, and
-        `History.backend_reason` says why; it goes by sizes and never by the clock, so that numbers are
-        the same again. Sequences of different lengths are padded to one program, if the loss is one of
-        `nn.LOSSES` over positions and no output depends on a later position, which is read off the recorded
-        graph; otherwise each length has a program of its own. A batch is a mean over sequences either way.
-    progress : whether to show a bar with the loss and the metrics: with tqdm installed, in a terminal or a
+        ``"llvm"`` (with the extra ``jit``) and ``"jax"`` (with the extra ``jax``) record one example and run
+        whole epochs as array code, native code or by XLA, see `autograd.compile`. The model and the loss must
+        then be the same computation for every example: it is an error if Python reads a number of the
+        example, or if the code reads the learning rate or a schedule's epoch, counts its calls, draws at
+        random, or changes anything else that it keeps between calls. All back ends give the same numbers, up
+        to rounding. ``"auto"`` compiles where that is possible and pays; `History.backend_reason` says why.
+        It goes by sizes, never by the clock, so that every run gives the same numbers.
+        Sequences of different lengths are padded to one program if the loss is one of `nn.LOSSES` over
+        positions and the recorded graph shows that no output depends on a later position; otherwise each
+        length has a program of its own. Either way a batch is a mean over sequences.
+    progress : whether to show a bar with the loss and the metrics, if tqdm is installed, in a terminal or a
         notebook.
-    callbacks : called after each epoch with its number, from 1, and the history; one that returns True
-        ends the training. What one changes of the model, the loss or the optimizer is followed; only the
-        model's mode is that of training in every epoch. See `nn.callbacks` for what else they may have, and
-        `EarlyStopping` and `Checkpoint`.
-    metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays, such as
-        scikit-learn's: the targets as they are given, and what the model gives, (N,) or (N, K); if that
-        is rows for a sequence, N counts all positions. For metrics that compare labels see `of_labels`.
-    schedule : a `Schedule` of the optimizer, or what makes one of it, such as
-        ``functools.partial(StepLR, step_size=10)``; it takes a step after each epoch, and in another training
-        goes on from there.
-    schedule_interval : ``"epoch"``, or ``"update"`` for a schedule that takes a step after each update: its t
-        and T then count updates, and its rate has to be a formula in t.
-    clip_norm, clip_value : if given, `clip_grad_norm_` and `clip_grad_value_` before each update.
-    resume : the history of a training that was interrupted, or the path of a checkpoint, to go on from
-        there until `epochs` in all: with the same arguments to the same numbers as without interruption. The
-        callbacks that keep a state have to be of the same types in the same order.
+    callbacks : functions ``callback(epoch, history)`` called after each epoch, from 1; one that returns True
+        ends the training. Changes of the model, the loss or the optimizer count from then on, except that of
+        the model's mode. See `nn.callbacks`, `EarlyStopping` and `Checkpoint`.
+    metrics : names of `nn.METRICS`, or functions ``metric(y_true, y_pred)`` of arrays such as scikit-learn's,
+        given the targets and the predictions, (N,) or (N, K); N counts all positions of sequences. For
+        metrics that compare labels see `of_labels`.
+    schedule : a `Schedule` of the optimizer, or a function of the optimizer that makes one, such as
+        ``functools.partial(StepLR, step_size=10)``. It takes a step after each epoch, and goes on from there
+        in another training.
+    schedule_interval : ``"epoch"``, or ``"update"`` for a step after each update: then t and T of the
+        schedule count updates, and its rate has to be a formula in t.
+    clip_norm, clip_value : the limits of `clip_grad_norm_` and `clip_grad_value_` before each update.
+    resume : the history of an interrupted training, or the path of a checkpoint, to go on from until `epochs`
+        in all: with the same arguments, to the same numbers as without interruption. Callbacks that keep a
+        state must be of the same types in the same order.
 
     Returns
     -------
-    The `History`. Ctrl-C ends the training too: the parameters are those after the last whole update, the
-    history has the epochs completed and is marked `interrupted`. The model is left as after ``eval()``.
+    The `History`. Ctrl-C ends the training too: the parameters are those after the last whole update, and the
+    history, marked `interrupted`, has the completed epochs. The model is left as after ``eval()``.
 
     Raises
     ------
     TypeError, ValueError : before the first step, if an argument or the data are not as described; it
-        names the row, and in X the column. With a back end that compiles, if the model or the loss is not
-        the same computation for every example, or the optimizer's update not on arrays and what
-        `Optimizer.memory` keeps.
-    IndexError : before the first step too, if a model of tokens is given one that it does not have.
-    ImportError : for ``"llvm"`` without llvmlite.
-    GraphError : for ``"llvm"``, if the optimizer's update or a primitive has no form for native code.
+        names the row, and in X the column. With a compiled back end, if the model or the loss is not the same
+        computation for every example, or the optimizer's update does not run on arrays with all that it
+        remembers in `Optimizer.memory`.
+    IndexError : before the first step, if a model of tokens is given one that it does not have.
+    ImportError : for ``"llvm"`` without llvmlite, and ``"jax"`` without jax.
+    GraphError : for ``"llvm"`` and ``"jax"``, if the optimizer's update or a primitive has no form for them.
     DivergenceError : if the loss or a parameter is no longer finite, with the epoch, the batch, the first
-        node that was not, and the likely cure. The parameters are then the last whose loss was finite.
+        node that was not, and the likely cure. The parameters are then the last with a finite loss.
 
     Examples
     --------
@@ -141,8 +145,7 @@ def fit(
     >>> [round(p.data, 6) for p in line.parameters()]
     [2.0, 1.0]
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"fit trains a Module, such as an MLP, got {type(model).__name__}: {model!r:.60}")
+    require_kind(model, Module, "fit trains a Module, such as an MLP")
     if backend not in ("auto", "eager"):
         find_backend(backend, besides=["auto", "eager"])
     shuffle, progress = require_flag("shuffle", shuffle), require_flag("progress", progress)
@@ -167,18 +170,16 @@ def fit(
     if weights is not None:
         loss = Weighted(loss, data)
         data, held_out = loss.weighted(data, weights[0]), held_out and loss.weighted(held_out, weights[1])
-    functions = _callbacks(callbacks)
+    called_back = Callbacks(callbacks)
     order = Order(len(data), batch_size, shuffle, random_generator(seed))
-    watched = [each for each in functions if only_looks(each) and hasattr(each, "__dict__")]
+    watched = [each for each in called_back.functions if only_looks(each) and hasattr(each, "__dict__")]
     make = functools.partial(
         CompiledModel, model, loss, optimizer, data, clips=clips, predictions=bool(measures),
         others=watched if schedule is None else [schedule, *watched],
     )  # fmt: skip
     choose = functools.partial(_compiled, make, backend, len(model.parameters()), order, epochs)
     rates = Rates(optimizer, schedule, by_update=schedule_interval == "update")
-    loop = Loop(
-        model, loss, optimizer, rates, measures, Callbacks(functions), clips, order, data, held_out, choose
-    )
+    loop = Loop(model, loss, optimizer, rates, measures, called_back, clips, order, data, held_out, choose)
     if resume is not None:
         _resume(loop, resume)
     return loop.run(epochs, progress)
@@ -197,11 +198,8 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
                 f"optimizer could not be made from the parameters alone: {error}. Pass one, such "
                 "as SGD(model.parameters(), lr=0.1), or what makes one, functools.partial(SGD, lr=0.1)"
             ) from error
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or what makes "
-            f"one from the parameters, got {type(optimizer).__name__}: {optimizer!r:.60}"
-        )
+    expected = "optimizer must be an Optimizer such as SGD(model.parameters(), lr=0.1), or what makes one"
+    require_kind(optimizer, Optimizer, f"{expected} from the parameters")
     strangers = len(set(optimizer.parameters) - set(parameters))
     if strangers:
         raise ValueError(
@@ -213,21 +211,18 @@ def _optimizer_of(model: Module, optimizer: Any) -> Optimizer:
             f"each of the optimizer's {len(optimizer.parameters)} parameters is frozen, so that nothing is "
             "left to train: give some to it for which requires_grad_() was called"
         )
-    return optimizer
+    found: Optimizer = optimizer
+    return found
 
 
 def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule | None:
-    if interval not in ("epoch", "update"):
-        raise ValueError(f"schedule_interval must be 'epoch' or 'update', got {interval!r:.60}")
+    require_option("schedule_interval", interval, "epoch", "update")
     if schedule is None:
         return None
     if not isinstance(schedule, Schedule) and callable(schedule):
         schedule = schedule(optimizer)
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            "schedule must be a Schedule such as StepLR(optimizer, step_size=10), or make one from the "
-            f"optimizer, got {type(schedule).__name__}: {schedule!r:.60}"
-        )
+    expected = "schedule must be a Schedule such as StepLR(optimizer, step_size=10), or make one"
+    require_kind(schedule, Schedule, f"{expected} from the optimizer")
     if schedule.optimizer is not optimizer:
         raise ValueError("the schedule belongs to another optimizer than the one given")
     if interval == "update" and type(schedule).step is not Schedule.step:
@@ -235,19 +230,20 @@ def _schedule_of(optimizer: Optimizer, schedule: Any, interval: Any) -> Schedule
             "schedule_interval='update' needs a schedule whose rate is a formula, and "
             f"{type(schedule).__name__} has a step of its own: give it after each epoch"
         )
-    return schedule
+    found: Schedule = schedule
+    return found
 
 
-# Below both, of visits to examples and of visits times parameters, every example is recorded anew.
+# With fewer visits to examples, and fewer visits times parameters, compiling takes longer than it saves.
 _FEW, _PAYS = 3000, 2e5
 
 
 def _compiled(
     make: Callable[[str], CompiledModel], backend: str, parameters: int, order: Order, epochs: int
 ) -> tuple[CompiledModel | None, str, str]:
-    """The model compiled, or None to record every example anew; the back end, and why it is that one.
+    """The compiled model, or None for the eager engine; the back end, and the reason for it.
 
-    It goes by sizes, and by what the model and the loss are: a training gives the same numbers on every run.
+    The choice depends on sizes, the model and the loss: every run of a training gives the same numbers.
     """
 
     def made(choice: str) -> CompiledModel:
@@ -282,7 +278,7 @@ def _metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:
 
 
 def _require_effect(loss: Any, data: list[Example]) -> None:
-    """An error if weights of classes are given that the mean over one target, a class, divides out again."""
+    """Refuse weights of classes that the mean over a single target divides out again."""
     given = getattr(loss, "keywords", {}) if getattr(loss, "func", loss) is cross_entropy else {}
     lone = not isinstance(data[0][1], list)
     if lone and given.get("weight") is not None and given.get("reduction", "mean") == "mean":
@@ -300,16 +296,6 @@ def _held_out(model: Module, loss: Loss, validation: Any) -> list[Example]:
         )
     X, y = validation[:2]
     return examples_of(model, loss, X, y, name="validation ")
-
-
-def _callbacks(callbacks: Any) -> list[Callback]:
-    functions: list[Any] = list(callbacks) if isinstance(callbacks, Iterable) else [None]
-    if not all(map(callable, functions)):
-        raise TypeError(
-            "callbacks must be a list of functions callback(epoch, history), "
-            f"got {type(callbacks).__name__}: {callbacks!r:.60}"
-        )
-    return functions
 
 
 def _resume(loop: Loop, resume: Any) -> None:

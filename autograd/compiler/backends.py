@@ -200,6 +200,10 @@ class BackendProgram:
         """
         return refuse
 
+    def is_compiled(self, examples: int, training: Training | None) -> bool:
+        """Whether code for batches of so many examples, or for a training, was generated before and kept."""
+        return False
+
     def function(self, made: Callable[[str, str], Any]) -> Any:
         """This program, of value and gradient, as a pure function that another library transforms.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..files import write_bytes
 
-__all__ = ["folder", "load", "store"]
+__all__ = ["folder", "has", "load", "store"]
 
 VARIABLE = "AUTOGRAD_CACHE"
 LARGEST = 64 << 20  # bytes of all files together; the ones that were used last are kept
@@ -38,6 +38,14 @@ def folder() -> Path | None:
     except ImportError:
         return None
     return platformdirs.user_cache_path("scalar-autograd", appauthor=False) / "kernels"
+
+
+def has(key: str) -> bool:
+    """Whether there is a file for a key, which may still turn out to be damaged."""
+    place = folder()
+    with suppress(OSError, ValueError):  # a path with NUL
+        return place is not None and (place / key).is_file()
+    return False
 
 
 def load(key: str) -> bytes | None:

@@ -20,7 +20,7 @@ from ..errors import GraphError
 from ..locks import BUILDING
 from . import kernels, tuning
 
-__all__ = ["LONGEST", "function", "key", "require_room", "triple"]
+__all__ = ["LONGEST", "function", "is_compiled", "key", "require_room", "triple"]
 
 KEPT = 64  # functions, of some 40 kB each
 LONGEST = 16_000_000  # letters of a text: half a minute of LLVM
@@ -67,6 +67,12 @@ def function(
                 _known.popitem(last=False)
         _known.move_to_end(code)
         return found
+
+
+def is_compiled(specification: str) -> bool:
+    """Whether a native function is known in this process, or kept on disk."""
+    code = key(specification)
+    return code in _known or kernels.has(code)
 
 
 def key(specification: str) -> str:

@@ -166,6 +166,7 @@ class Program:
         self._made: dict[tuple[str, str, str], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
         self._sizes: dict[Purpose, int] = {}
+        self._kept: dict[tuple[str, Purpose], bool] = {}  # whether a back end's code was in the kernel cache
         self._enter = _no_entries()
         names = automatic_backends() if backend == "auto" else [backend]
         self._backends = [name for name in names if find_backend(name).installed]
@@ -647,7 +648,7 @@ class Program:
 
     def _make_updates(self, t: Training) -> int:
         purpose, visits = TRAINING if t.outputs else GRADIENT, int(np.diff(t.bounds).sum())
-        return int(self._run(purpose, len(t.rates), visits, lambda program: program.train(t)))
+        return int(self._run(purpose, len(t.rates), visits, lambda program: program.train(t), t))
 
     # --- arguments and back ends
 
@@ -816,12 +817,19 @@ class Program:
             kind, wrt = purpose
             self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
 
-    def _run(self, purpose: Purpose, passes: int, visits: int, work: Callable[[Any], Any]) -> Any:
+    def _run(
+        self,
+        purpose: Purpose,
+        passes: int,
+        visits: int,
+        work: Callable[[Any], Any],
+        training: Training | None = None,
+    ) -> Any:
         """``work(program)``, for the program of the back end that is best for so many passes and examples.
 
         If native code turns out too large when it is written, another back end replaces it, if it may.
         """
-        self._choose(purpose, passes, visits)
+        self._choose(purpose, passes, visits, training)
         backend = self._backend
         try:
             return work(self._program(backend, *purpose))
@@ -832,21 +840,36 @@ class Program:
             self._backends, self._backend = others, others[0]
             return work(self._program(self._backend, *purpose))
 
-    def _choose(self, purpose: Purpose, passes: int, visits: int) -> None:
+    def _choose(self, purpose: Purpose, passes: int, visits: int, training: Training | None) -> None:
         """Choose the back end for all passes so far and these.
 
         Compiling native code takes as long as many passes in numpy. So numpy runs until native code,
-        compiling included, would have done all passes so far sooner.
+        compiling included, would have done all passes so far sooner. Code in the kernel cache has only to be
+        loaded.
         """
         if len(self._backends) == 1:
             return
+        examples = visits if training is None else training.largest
         so_far = self._asked.get(purpose, (0, 0))
         self._asked[purpose] = passes, visits = so_far[0] + passes, so_far[1] + visits
         if purpose not in self._sizes:  # numbers for each example, or parameters: the work for one
             nodes = self._nodes(self._backends[0], *purpose)
             batched = [node.size for node in ancestry(nodes) if node.batched]
             self._sizes[purpose] = max(self.parameters, sum(batched))
-        self._backend = rank_backends(self._sizes[purpose], passes, visits, self._backends)[0]
+        work = self._sizes[purpose], passes, visits, self._backends
+        self._backend = rank_backends(*work)[0]
+        for name in self._backends:
+            if rank_backends(*work, compiled=[name])[0] == name != self._backend:
+                if (name, purpose) not in self._kept:
+                    self._kept[name, purpose] = self._is_kept(name, purpose, examples, training)
+                if self._kept[name, purpose]:
+                    self._backend = name
+
+    def _is_kept(self, name: str, purpose: Purpose, examples: int, training: Training | None) -> bool:
+        try:
+            return bool(self._program(name, *purpose).is_compiled(examples, training))
+        except GraphError:  # there is no such program
+            return False
 
 
 def _no_entries() -> dict[str, dict[str, Callable[..., Any]]]:

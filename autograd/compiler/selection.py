@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from . import tuning
 from .backends import automatic_backends, find_backend
@@ -11,11 +11,16 @@ __all__ = ["rank_backends", "updates_at_once"]
 
 
 def rank_backends(
-    parameters: int, updates: int, visits: int, backends: Iterable[str] | None = None
+    parameters: int,
+    updates: int,
+    visits: int,
+    backends: Iterable[str] | None = None,
+    compiled: Container[str] = (),
 ) -> list[str]:
     """The back ends by the time that the work takes, compiling included, the fastest first.
 
-    It depends on sizes and never on the clock, so that a program gives the same bits on every run.
+    It depends on sizes and on what is compiled, never on the clock: so a program gives the same bits on
+    every run.
 
     Parameters
     ----------
@@ -23,17 +28,21 @@ def rank_backends(
     updates : how often value and gradient are computed.
     visits : the examples of all these batches.
     backends : those to choose from; all that "auto" may choose if they are left out, installed or not.
+    compiled : those whose code is in the kernel cache: to load it takes less than to generate it.
 
     Examples
     --------
     >>> from autograd import rank_backends
     >>> rank_backends(parameters=17, updates=10, visits=1_000), rank_backends(17, 100_000, 100_000)
     (['numpy', 'llvm'], ['llvm', 'numpy'])
+    >>> rank_backends(4_192, 1_000, 1_000), rank_backends(4_192, 1_000, 1_000, compiled=["llvm"])
+    (['numpy', 'llvm'], ['llvm', 'numpy'])
     """
 
     def total(backend: str) -> float:
         once, parameter, _, _ = _costs(backend)
-        return once + parameter * parameters + _seconds(backend, parameters, updates, visits)
+        compiling = tuning.LOAD_SECONDS if backend in compiled else once + parameter * parameters
+        return compiling + _seconds(backend, parameters, updates, visits)
 
     return sorted(automatic_backends() if backends is None else backends, key=total)
 

@@ -203,6 +203,10 @@ class NativeProgram(BackendProgram):
             parts += [t.updated, steps, list(changed), fingerprint(all_legal(graph, list(changed.values())))]
         return repr(parts)
 
+    def is_compiled(self, examples: int, training: Training | None) -> bool:
+        with BUILDING:  # nodes are added to their graph
+            return machine.is_compiled(self._specification(self._lanes(examples), training))
+
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
         """The name of a kernel, its code as text, and the facts that a call needs to know."""
         code, facts = self._pass(lanes) if training is None else self._train(lanes, training)

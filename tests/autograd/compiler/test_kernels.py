@@ -78,7 +78,7 @@ def test_a_second_process_writes_no_text_and_translates_nothing(place):
 
     (first, made), (second, none) = run(), run()
     assert first == second
-    assert int(made) > 3
+    assert int(made) >= 3
     assert int(none) == 0
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autograd import rank_backends, updates_at_once
+from autograd import Training, rank_backends, updates_at_once
+from autograd.compiler import machine
 from tests.support.compiled import needs_llvmlite, program_of
 
 ROOT = Path(__file__).parents[3]
@@ -49,3 +52,29 @@ def test_the_same_calls_end_on_the_same_back_end_with_the_same_bits():
         return found
 
     assert calls() == calls()
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**8), st.integers(1, 10**4))
+def test_code_that_is_there_is_taken_no_later_than_code_that_is_not(parameters, updates, batch):
+    work = parameters, updates, updates * batch
+    assert rank_backends(*work, compiled=["llvm"]).index("llvm") <= rank_backends(*work).index("llvm")
+    assert rank_backends(1, 1, 1, compiled=["llvm"])[0] == "numpy"
+
+
+@needs_llvmlite
+@pytest.mark.parametrize("turned_off", [False, True])
+def test_auto_takes_native_code_that_an_earlier_process_has_kept(turned_off, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTOGRAD_CACHE", str(tmp_path))
+    w, x, updates = np.array([0.5, 0.25]), np.array([[1.0], [2.0]]), 2000
+
+    def chosen(backend):
+        monkeypatch.setattr(machine, "_known", type(machine._known)())  # as another process begins
+        program = program_of(lambda w, x: (w[0] * x[0] - w[1]) ** 2, 2, 1, backend=backend)
+        program.train(Training.of(w, x, [np.array([0, 1])] * updates, rates=np.full(updates, 0.1)))
+        return program.backend
+
+    assert rank_backends(2, updates, 2 * updates)[0] == "numpy"
+    assert [chosen("auto"), chosen("llvm")] == ["numpy", "llvm"]
+    if turned_off:
+        monkeypatch.setenv("AUTOGRAD_CACHE", "off")
+    assert chosen("auto") == ("numpy" if turned_off else "llvm")
