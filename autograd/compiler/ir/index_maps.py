@@ -8,7 +8,7 @@ import numpy as np
 
 from .nodes import Indices, ScatterAdd, Shape
 
-__all__ = ["is_injective", "is_partition", "strides_of"]
+__all__ = ["is_contiguous", "is_injective", "is_partition", "strides_of"]
 
 
 def strides_of(index: Indices) -> tuple[int, Shape] | None:
@@ -24,6 +24,12 @@ def strides_of(index: Indices) -> tuple[int, Shape] | None:
     for axis, (length, step) in enumerate(zip(index.shape, steps)):
         grid = grid + np.arange(length).reshape((-1,) + (1,) * (index.ndim - 1 - axis)) * step
     return (start, steps) if np.array_equal(grid, index) else None
+
+
+def is_contiguous(index: Indices) -> bool:
+    """Whether the rows are evenly spaced, and consecutive along the last axis."""
+    spaced = strides_of(index)
+    return spaced is not None and spaced[1][-1] == 1
 
 
 def is_injective(index: Indices) -> bool:

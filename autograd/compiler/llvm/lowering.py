@@ -12,7 +12,7 @@ import numpy as np
 from ...engine.primitives import TABLE
 from .. import tuning
 from ..ir import nodes as ops
-from ..ir.index_maps import is_injective, strides_of
+from ..ir.index_maps import is_contiguous, is_injective
 from ..ir.nodes import MUL, Indices, Node, applies
 from ..ir.registry import Rules
 from .builder import is_long
@@ -174,8 +174,7 @@ class Kernel:
                     value = code.llvm.fadd(memory.read(node, row, lanes, self.by_rows), value)
                 memory.write(node, row, value, lanes)
 
-            spaced = strides_of(index)
-            if spaced is not None and spaced[1][-1] == 1:
+            if is_contiguous(index):
                 self._each(index.shape, carry, again=once)
             else:
                 code.each(index.shape, lambda *place, carry=carry: carry(place, self.width))
