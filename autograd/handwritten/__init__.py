@@ -1,9 +1,10 @@
-"""Backpropagation that somebody wrote by hand in Python, checked against a recorded graph.
+"""Hand-written backpropagation in Python, checked against a recorded graph.
 
-`check_values` and `check_gradients` compare numbers and arrays (checking): what a name means (naming), the
-reference as a graph (recording) and as steps over arrays (tape), how near is right (comparison), which slip
-it was (slips, formulas, search), report. `check_engine` (engines) tries every operation of somebody's own
-`Value`. `check_programs` does so for the files of a class (programs, worker).
+`check_values` and `check_gradients` compare numbers and arrays (checking). Names are read (naming), the
+reference becomes a graph (recording) and stages over arrays (tape), numbers are compared at their precision
+(comparison), and slips are found by changing the graph (slips, formulas, search). `check_engine` (engines)
+tries each operation of a student's own `Value`. `check_programs` checks the files of a class (programs,
+worker).
 """
 
 from .checking import check_gradients, check_values

@@ -8,7 +8,7 @@ import itertools
 import math
 import traceback
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -172,7 +172,7 @@ def check_gradients(
     return report
 
 
-# --- what was handed in ----------------------------------------------------------------------------
+# --- numbers by name -------------------------------------------------------------------------------
 
 
 def _checked(
@@ -186,7 +186,6 @@ def _checked(
 ) -> HandwrittenReport:
     """The report on numbers by name; the bare name of one of the `inputs` means its gradient."""
     names = Names(list(recording.arrays), recording.title)
-    tape = Tape(folded(recording))
     entries, mistakes, unknown = [], [], []
     for name, numbers in given.items():
         quantity = names.quantity(str(name))
@@ -198,54 +197,53 @@ def _checked(
         if quantity.role == "update" and rate is None:
             notes.append(f"{name} is not checked: give the learning rate, rate=...")
             continue
-        ids = tape.ids(tape.recording.arrays[quantity.array])
-        read = shown(numbers)
+        read, shape = shown(numbers), recording.arrays[quantity.array].shape
         label = str(quantity) if inputs else str(name)
         if isinstance(read, str):
             mistakes.append(Mistake((label,), "not a number", f"it is {read}, and numbers belong there"))
             continue
-        entry, turned = _entry(label, quantity, ids, read)
-        if turned:
-            mistakes.append(turned)
-        entries.append(entry)
+        own = read.numbers
+        if own.ndim == 2 and own.shape != shape and own.T.shape == shape and 1 not in shape:
+            remark = f"its shape is {own.shape}, and {shape} belongs there"
+            mistakes.append(Mistake((label,), "transposed", f"{label} is transposed", remark=remark))
+            own = own.T
+        fits = np.squeeze(own).shape == tuple(length for length in shape if length != 1)
+        own = own.reshape(shape) if fits else own
+        entries.append(Entry(label, quantity, replace(read, numbers=own), fits))
     if unknown:
         known = ", ".join(recording.arrays)
         notes.append(
             f"{', '.join(unknown)}: not checked, for no array of the reference has that name ({known})"
         )
-    trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
-    verdict = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
-    for view in (recording if tape.recording is not recording else None, opened(recording)):
-        if verdict.unknown and view is not None:  # the slip may lie within a folded function or a softmax
-            tape = Tape(view)
-            for entry in entries:
-                entry.ids = tape.ids(view.arrays[entry.quantity.array])
-            other = Judge(tape, entries, rate, _other_times(tape, trained, rate, previous)).verdict()
-            verdict = min(verdict, other, key=lambda each: each.unknown)
+    verdict: HandwrittenReport | None = None
+    for view in _views(recording):
+        tape = Tape(view)
+        judged = Judge(tape, entries, rate, _other_times(tape, entries, rate, previous)).verdict()
+        verdict = judged if verdict is None or judged.unknown < verdict.unknown else verdict
+        if not verdict.unknown:
+            break
+    assert verdict is not None
     told = {name for each in mistakes for name in each.names}
-    return HandwrittenReport(
-        title,
-        [name for name in verdict.right if name not in told],
-        [*mistakes, *verdict.mistakes],
-        verdict.consequential,
-        [*notes, *verdict.notes],
+    return replace(
+        verdict,
+        title=title,
+        right=[name for name in verdict.right if name not in told],
+        mistakes=[*mistakes, *verdict.mistakes],
+        notes=[*notes, *verdict.notes],
     )
 
 
-def _entry(name: str, quantity: Quantity, ids: Any, read: Shown) -> tuple[Entry, Mistake | None]:
-    """What was handed in, in the right shape if only axes of length 1 or their order differ."""
-    shape = read.numbers.shape
-    if np.squeeze(read.numbers).shape == np.squeeze(ids).shape:
-        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.reshape(ids.shape))), None
-    if read.numbers.ndim == 2 and read.numbers.T.shape == ids.shape:
-        remark = f"its shape is {shape}, and {ids.shape} belongs there"
-        turned = Mistake((name,), "transposed", f"{name} is transposed", remark=remark)
-        return Entry(name, quantity, ids, replace(read, numbers=read.numbers.T)), turned
-    return Entry(name, quantity, ids, read, fits=False), None
+def _views(recording: Recording) -> Iterator[Recording]:
+    """The graph with functions folded, and if a slip may lie within one or a softmax, without."""
+    yield (first := folded(recording))
+    if first is not recording:
+        yield recording
+    if (last := opened(recording)) is not None:
+        yield last
 
 
 def _other_times(
-    tape: Tape, trained: Collection[str], rate: float | None, previous: Mapping[str, Any] | None
+    tape: Tape, entries: Sequence[Entry], rate: float | None, previous: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The data of all nodes at the step before and after the update, by words for when."""
     found = {}
@@ -267,6 +265,7 @@ def _other_times(
             moved.append((ids, read.numbers))
         found["from the step before"] = tape.run(Change(data=tuple(moved))).used
     if rate is not None:
+        trained = {entry.quantity.array for entry in entries if entry.quantity.role != "value"}
         inputs = [ids for name in trained if not tape.levels[ids := tape.ids(arrays[name])].any()]
         steps = tuple((ids, tape.right.data[ids] - rate * tape.right.adjoints[ids]) for ids in inputs)
         found["after its update"] = tape.run(Change(data=steps)).used
@@ -288,7 +287,7 @@ def _opened(result: Any, deep: int = 0) -> Any:
 
 
 def _by_name(result: Any, floats: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any] | str:
-    """The gradients that a function returned, by name; or what is wrong with its result."""
+    """The gradients that a function returned, by name; or the fault of its result."""
     if isinstance(result, list) and [isinstance(each, Mapping) for each in result] == [False, True]:
         result = result[1] if result[0] is None else {"loss": result[0], **result[1]}
     if isinstance(result, Mapping):

@@ -135,7 +135,7 @@ def check_engine(value_class: Make) -> HandwrittenReport:
     lacking: list[str] = []
     apart = _tells_apart(make)
     for operation in _operations(make):
-        # A sum and a product are tried by each other, all else by those of them that are right.
+        # Sums and products are tried by each other, all others by those that are right.
         own = {"a + b": {"a + b", "a * b"}, "a * b": {"a * b"}}.get(operation.name, set())
         found = _tried(make, operation, own.union(right) if apart else ())
         if isinstance(found, str):
@@ -218,7 +218,7 @@ def _maker(value_class: Any) -> Make:
 
 
 def _number(given: Any) -> float | None:
-    """A number, that of an array of one or of a `Value`; None for anything else."""
+    """The number in a number, an array of one, or a `Value`; None for anything else."""
     if not isinstance(given, np.ndarray) and not is_number(given):
         given = getattr(given, "data", None)
     if isinstance(given, np.ndarray) and given.size == 1:
@@ -304,9 +304,9 @@ def _points(row: Primitive) -> list[float]:
 
 
 def _tried(make: Make, operation: _Operation, sound: Collection[str]) -> Mistake | str | None:
-    """What is wrong with an operation: None for nothing, a text if that cannot be told.
+    """The mistake in an operation, None for none, or a note if it cannot be told.
 
-    `sound` are the operations by which it is tried whether gradients are added up.
+    `sound` are the operations that may show whether gradients are added up.
     """
     name = (operation.name,)
     values, slopes, single = [], [], False

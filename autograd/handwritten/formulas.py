@@ -1,7 +1,7 @@
 """The gradient of an array as a formula in other arrays, and what people write in its place.
 
 The formula is the textbook's derivative in symbols, da · a (1 − a), or a multiple of a difference of two
-arrays, as for a softmax with its cross-entropy. Its slips are those of a spreadsheet's formula.
+arrays, as for a softmax with its cross-entropy. People make the same slips in it as in a spreadsheet.
 """
 
 from __future__ import annotations

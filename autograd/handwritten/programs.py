@@ -31,7 +31,7 @@ class StudentProgram:
     file : its path, as it was found.
     status : ``"right"``, ``"wrong"``, or ``"failed"`` if it could not be checked.
     text : the report, or why there is none.
-    right : the names of what is right.
+    right : the names that are right.
     mistakes : mappings with ``names``, ``kind``, ``words``, ``given`` and ``expected``.
     seconds : the time it took.
     """

@@ -64,11 +64,11 @@ class HandwrittenReport:
 
     Attributes
     ----------
-    title : what was checked.
-    right : the names of what is right.
+    title : the check, and its subject.
+    right : the names that are right.
     mistakes : the mistakes.
     consequential : names that are wrong only because others are, with the reason in words.
-    notes : how fine the comparison was, and what was not checked.
+    notes : the precision of the comparison, and unchecked names.
     """
 
     title: str
@@ -79,6 +79,11 @@ class HandwrittenReport:
 
     def __bool__(self) -> bool:
         return bool(self.right) and not self.mistakes and not self.consequential
+
+    @property
+    def unknown(self) -> int:
+        """The number of mistakes without a known slip."""
+        return sum(each.kind in ("", "shape") for each in self.mistakes)
 
     @property
     def wrong(self) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from .comparison import Noise, Shown, allowed, few_decimals, noise_of
 from .naming import Quantity
-from .report import Mistake
+from .report import HandwrittenReport, Mistake
 from .slips import Candidate, candidates, laid_out
 from .tape import Array, Change, Ids, Sweep, Tape
 
@@ -35,16 +35,16 @@ class Entry:
     Attributes
     ----------
     name : the student's name for it.
-    ids : its nodes, in the right shape.
-    given : its numbers, in that shape if only axes of length 1 differ.
-    fits : whether they have that shape.
+    given : its numbers, in the right shape if they fit.
+    fits : whether they have that shape but for axes of length 1.
+    ids : its nodes on the tape of a judge, in the right shape.
     """
 
     name: str
     quantity: Quantity
-    ids: Ids
     given: Shown
-    fits: bool = True
+    fits: bool
+    ids: Ids = field(init=False)
 
     @property
     def gradient(self) -> bool:
@@ -62,21 +62,6 @@ class _Found:
     score: tuple[float, float]
 
 
-@dataclass(eq=False)
-class Verdict:
-    """What came out, by entry."""
-
-    right: list[str] = field(default_factory=list)
-    mistakes: list[Mistake] = field(default_factory=list)
-    consequential: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def unknown(self) -> int:
-        """How many slips were not recognised."""
-        return sum(each.kind in ("", "shape") for each in self.mistakes)
-
-
 class Judge:
     """Compares entries with a tape; `others` has the data of all nodes at other times, by words for when."""
 
@@ -85,6 +70,8 @@ class Judge:
     ) -> None:
         self.tape, self.rate, self.others = tape, rate, others
         self.noise, self.kinks = noise_of(tape)
+        for entry in entries:
+            entry.ids = tape.ids(tape.recording.arrays[entry.quantity.array])
         self.entries = sorted(entries, key=self._order)
         self._work = 0
 
@@ -95,14 +82,13 @@ class Judge:
 
     # --- comparing
 
-    def predicted(self, entry: Entry, run: Sweep, own: Mapping[str, Array]) -> Array:
-        """The right numbers of an entry after a run; `own` has the student's gradients, by array."""
+    def predicted(self, entry: Entry, run: Sweep) -> Array:
+        """The right numbers of an entry after a run."""
         if entry.quantity.role == "value":
             return run.data[entry.ids]
         if entry.gradient:
             return run.adjoints[entry.ids]
-        gradient = own.get(entry.quantity.array, run.adjoints[entry.ids])
-        return run.used[entry.ids] - (self.rate or 0.0) * gradient
+        return run.used[entry.ids] - (self.rate or 0.0) * run.handed[entry.ids]
 
     def _noise(self, entry: Entry, of: Noise) -> Array:
         if entry.quantity.role == "value":
@@ -129,48 +115,46 @@ class Judge:
 
     # --- the verdict
 
-    def verdict(self) -> Verdict:
-        found = Verdict()
-        right, wrong = self._sorted(found)
-        held = Change()
-        own: dict[str, Array] = {}
+    def verdict(self) -> HandwrittenReport:
+        """The report, still without a title."""
+        right, wrong, notes = self._sorted()
+        mistakes, consequential = [], {}
+        held, carried = Change(), False  # the student's own wrong numbers, and whether others depend on them
         for entry in wrong:
             numbers = entry.given.numbers
-            if not entry.fits or not np.isfinite(numbers).all():
+            if not entry.fits or not np.isfinite(numbers).all() or entry.quantity.role == "update":
                 continue
-            if entry.quantity.role == "value":
-                held = held.then(Change(data=((entry.ids, numbers),)))
-            elif entry.gradient:
-                own[entry.quantity.array] = numbers
-                if self.tape.levels[entry.ids].any():  # an input hands nothing on
-                    held = held.then(Change(adjoints=((entry.ids, numbers),)))
+            own = ((entry.ids, numbers),)
+            held = held.then(Change(adjoints=own) if entry.gradient else Change(data=own))
+            carried |= not entry.gradient or bool(self.tape.levels[entry.ids].any())
         run = self._run(held)
         roots: list[Entry] = []
         for entry in wrong:
-            if roots and self._matches(entry, self.predicted(entry, run, own)):
+            if roots and self._matches(entry, self.predicted(entry, run)):
                 why = f"computed rightly from {self._cause(entry, roots)}, which is wrong"
-                found.consequential[entry.name] = why
+                consequential[entry.name] = why
             else:
                 roots.append(entry)
         while roots:
-            best = self._best(held, own, roots, right)
-            if best is None and (held.data or held.adjoints):  # perhaps the student did not use these numbers
-                best = self._best(Change(), {}, roots, right)
+            best = self._best(held, roots, right)
+            if best is None and carried:  # perhaps the student did not use these numbers
+                best = self._best(Change(), roots, right)
             if best is None:
                 break
-            found.mistakes.append(self._mistake(best.entries, best.kind, best.words))
+            mistakes.append(self._mistake(best.entries, best.kind, best.words))
             roots = [entry for entry in roots if entry not in best.entries]
             held = held.then(best.change)
-        found.mistakes += map(self._unexplained, roots)
+            carried |= bool(held.data)
+        mistakes += map(self._unexplained, roots)
         if self._work > _MOST_WORK:
-            found.notes.append("the graph is large, so not every slip was tried: give smaller arrays")
-        return found
+            notes.append("the graph is large, so not every slip was tried: give smaller arrays")
+        return HandwrittenReport("", [entry.name for entry in right], mistakes, consequential, notes)
 
-    def _sorted(self, found: Verdict) -> tuple[list[Entry], list[Entry]]:
-        """Which entries are right, with notes on how fine that is known, and which are wrong."""
-        right, wrong, coarse = [], [], []
+    def _sorted(self) -> tuple[list[Entry], list[Entry], list[str]]:
+        """The right entries, the wrong ones, and notes on how fine that is known."""
+        right, wrong, coarse, notes = [], [], [], []
         for entry in self.entries:
-            expected = self.predicted(entry, self.tape.right, {})
+            expected = self.predicted(entry, self.tape.right)
             if not entry.fits:
                 wrong.append(entry)
                 continue
@@ -181,18 +165,15 @@ class Judge:
                 if not (good | (near & (kinks > 0.0))).all():
                     wrong.append(entry)
                     continue
-                found.notes.append(
-                    f"{entry.name}: at a kink any value between the one-sided derivatives is right"
-                )
+                notes.append(f"{entry.name}: at a kink any value between the one-sided derivatives is right")
             elif entry.given.rounding:
                 coarse.append(f"{entry.name} to {entry.given.decimals} decimals")
             elif not self.agrees(entry, expected, fine=True).all():
                 coarse.append(f"{entry.name} to about 7 digits, as in single precision")
             right.append(entry)
-            found.right.append(entry.name)
         if coarse:
-            found.notes.append(f"right is {', '.join(coarse)}; a smaller slip would not be seen")
-        return right, wrong
+            notes.append(f"right is {', '.join(coarse)}; a smaller slip would not be seen")
+        return right, wrong, notes
 
     def _cause(self, entry: Entry, roots: Sequence[Entry]) -> str:
         own = Quantity(entry.quantity.array, "gradient") if entry.quantity.role == "update" else None
@@ -205,46 +186,42 @@ class Judge:
 
     # --- the slip
 
-    def _best(
-        self, held: Change, own: Mapping[str, Array], roots: Sequence[Entry], right: Sequence[Entry]
-    ) -> _Found | None:
+    def _best(self, held: Change, roots: Sequence[Entry], right: Sequence[Entry]) -> _Found | None:
         best: _Found | None = None
-        for found in self._explanations(held, own, roots, right):
+        for found in self._explanations(held, roots, right):
             best = found if best is None or found.score > best.score else best
             if best.score >= (len(roots), -_PLAIN):
                 break
         return best
 
-    def _explanations(
-        self, held: Change, own: Mapping[str, Array], roots: Sequence[Entry], right: Sequence[Entry]
-    ) -> Iterator[_Found]:
+    def _explanations(self, held: Change, roots: Sequence[Entry], right: Sequence[Entry]) -> Iterator[_Found]:
         before = self._run(held)
-        right = [each for each in right if self._matches(each, self.predicted(each, before, own))]
+        right = [each for each in right if self._matches(each, self.predicted(each, before))]
         for candidate in candidates(self.tape, self.others):
             if self._work > _MOST_WORK:
                 return
             if not self._touches(candidate, roots, right):
                 continue
-            for c in self._factors(candidate, held, own, roots, before):
+            for c in self._factors(candidate, held, roots, before):
                 change = held.then(candidate.make(c))
                 run = self._run(change)
                 matched = tuple(
                     entry
                     for entry in roots
                     if not (candidate.values and entry.quantity.role != "value")
-                    and self._matches(entry, self.predicted(entry, run, own))
+                    and self._matches(entry, self.predicted(entry, run))
                 )
                 if not matched or not self._told(candidate, c, matched):
                     continue
                 broken = 0
                 if not candidate.values:
-                    broken = sum(not self._matches(each, self.predicted(each, run, own)) for each in right)
+                    broken = sum(not self._matches(each, self.predicted(each, run)) for each in right)
                 score = (len(matched) - 2.0 * broken, -candidate.cost - self._oddness(candidate, c))
                 made = Change() if candidate.values else candidate.make(c)
                 if score[0] > 0:
                     yield _Found(candidate.kind, candidate.told(c), made, matched, score)
         for entry in roots:
-            for kind, words, cost in self._alone(entry, held, own, before):
+            for kind, words, cost in self._alone(entry, held, before):
                 yield _Found(kind, words, Change(), (entry,), (1.0, -cost))
 
     def _touches(self, candidate: Candidate, roots: Sequence[Entry], right: Sequence[Entry]) -> bool:
@@ -261,12 +238,7 @@ class Judge:
         return sum(map(reached, roots)) > 2 * sum(map(reached, right))
 
     def _factors(
-        self,
-        candidate: Candidate,
-        held: Change,
-        own: Mapping[str, Array],
-        roots: Sequence[Entry],
-        before: Sweep,
+        self, candidate: Candidate, held: Change, roots: Sequence[Entry], before: Sweep
     ) -> Iterator[float]:
         """The factors with which a candidate may explain an entry; 1 for a candidate without one."""
         if not candidate.fitted:
@@ -278,7 +250,7 @@ class Judge:
         for entry in roots:
             if not entry.fits or entry.quantity.role == "value":
                 continue
-            low, high = (self.predicted(entry, run, own) for run in (offset, direct))
+            low, high = (self.predicted(entry, run) for run in (offset, direct))
             c = _fitted(entry.given.numbers - low, high - low)
             if c is None:
                 continue
@@ -319,11 +291,9 @@ class Judge:
             return False
         return self._nice(c) is not None if candidate.neutral else c in (1.0, -1.0)
 
-    def _alone(
-        self, entry: Entry, held: Change, own: Mapping[str, Array], before: Sweep
-    ) -> Iterator[tuple[str, str, float]]:
+    def _alone(self, entry: Entry, held: Change, before: Sweep) -> Iterator[tuple[str, str, float]]:
         """Slips of one array: added up or turned the wrong way, or with something added to it."""
-        expected, given = self.predicted(entry, before, own), entry.given.numbers
+        expected, given = self.predicted(entry, before), entry.given.numbers
         if not np.isfinite(given).all():
             return
         if entry.quantity.role == "update":
@@ -364,7 +334,7 @@ class Judge:
     def _mistake(self, entries: Sequence[Entry], kind: str, words: str, remark: str = "") -> Mistake:
         entry = entries[0]
         names = tuple(each.name for each in entries)
-        expected = self.predicted(entry, self.tape.right, {})
+        expected = self.predicted(entry, self.tape.right)
         if not entry.fits:
             shapes = f"its shape is {entry.given.numbers.shape}, and {entry.ids.shape} belongs there"
             return Mistake(names, kind, words, remark=remark or shapes)
@@ -384,7 +354,7 @@ class Judge:
         if not np.isfinite(given).all():
             what = "inf" if np.isinf(given).any() and not np.isnan(given).any() else "nan"
             return self._mistake([entry], "not a number", f"it holds {what}")
-        expected = self.predicted(entry, self.tape.right, {})
+        expected = self.predicted(entry, self.tape.right)
         decimals = few_decimals(entry.given, expected)
         if decimals:
             to = f"{decimals} decimal{'s' if decimals > 1 else ''}"

@@ -25,7 +25,7 @@ __all__ = ["Candidate", "candidates", "laid_out"]
 _SUMS = {"add", "sub", "sum", "mean"}
 _LINEAR = {*_SUMS, "neg"}
 _MISTAKEN = ("sigmoid", "tanh", "relu", "exp", "softplus")  # functions that stand for one another
-_MOST_DIAGONAL = 64  # numbers of an array whose Jacobian is looked at
+_MOST_DIAGONAL = 64  # numbers of an array with a Jacobian to look at
 _NEAR = 1e-6  # how near a fitted factor is to the number it stands for
 _STEP = 1e-3  # of a difference of the fourth order
 _MOST_ENDS = 8  # arrays that may be the state before the first one, or behind the last
@@ -140,7 +140,7 @@ def _replaced(ids: Ids, numbers: Array, c: float) -> Change:
 def _other_gradient(
     tape: Tape, family: Family, kind: str, words: str, numbers: Array, cost: float
 ) -> Iterator[Candidate]:
-    """A family whose gradient is other numbers."""
+    """Other numbers in place of a gradient."""
     if np.isfinite(numbers).all():
         yield Candidate(kind, words, _replaced(family.ids, numbers, 1.0), cost, below=tape.below[family.turn])
 
@@ -224,7 +224,7 @@ def _is_square(ids: Ids) -> bool:
 
 
 def _altered(name: str, numbers: Array) -> Iterator[tuple[str, Array]]:
-    """An array as people hand it on by mistake: its magnitude, its sign, centred, scaled, a step off."""
+    """An array as people mistake it: its magnitude, its sign, centred, scaled, reversed, a step off."""
     if (numbers < 0.0).any():
         yield f"|{name}|", np.abs(numbers)
         yield f"the sign of {name}", np.sign(numbers)
@@ -234,6 +234,7 @@ def _altered(name: str, numbers: Array) -> Iterator[tuple[str, Array]]:
         with np.errstate(all="ignore"):
             scaled = centred / numbers.std(axis=0)
         yield f"{name} less its mean over axis 0, divided by its deviation,", scaled
+        yield f"{name} reversed along axis 0", numbers[::-1]
         for turn in (1, -1):
             yield f"{name} one step off along axis 0", np.roll(numbers, turn, axis=0)
 
@@ -249,7 +250,7 @@ def _shifted(name: str, labels: Array) -> Iterator[tuple[str, Array]]:
 
 def _of_path(tape: Tape, link: Link, alone: bool, c: float) -> str:
     head, tail, row = tape.words(link.head), tape.words(link.tail), link.row.name
-    many = _repeats(tape, link)
+    many = min(counts) if len(counts := set(_repeats(tape, link))) == 1 else 0
     if many > 1 and abs(c * many - 1.0) < _NEAR:
         return f"what comes back from {head} to {tail} is averaged over {many} parts, not summed"
     what = f"what comes back to {tail} through {head}"
@@ -280,20 +281,22 @@ def _left_out(tape: Tape, link: Link) -> str:
     return f"the derivative of {row} is left out, from {head} to {tail}"
 
 
-def _repeats(tape: Tape, link: Link) -> int:
-    """How many edges lead to each node of the tail, if it is the same for all; else 0."""
+def _repeats(tape: Tape, link: Link) -> list[int]:
+    """The number of edges to each node of the tail by the one operand concerned, if there is but one."""
     if len(link.positions) != 1:
-        return 0
+        return []
     nodes = np.concatenate([stage.tails[i][mask] for stage, i, mask in tape.edges(link)])
-    counts = set(np.unique(nodes, return_counts=True)[1].tolist())
-    return counts.pop() if len(counts) == 1 else 0
+    counts: list[int] = np.unique(nodes, return_counts=True)[1].tolist()
+    return counts
 
 
 def _repeated(tape: Tape, link: Link) -> Iterator[Candidate]:
     """Of several parts of a sum only the last, or the first."""
-    many = _repeats(tape, link)
+    counts = _repeats(tape, link)
+    many = max(counts, default=0)
     for which in ("last", "first") if many > 1 else ():
-        parts = f"of the {many} parts that add up to d{tape.words(link.tail)}"
+        number = f"{many} " if min(counts) == many else ""
+        parts = f"of the {number}parts that add up to d{tape.words(link.tail)}"
         words = f"{parts} only the {which} is kept: overwritten instead of added"
         yield Candidate("overwritten", words, _kept(tape, link, which == "last"), 1.1)
         if many > 2:
@@ -379,7 +382,7 @@ def _of_upstream(tape: Tape, link: Link) -> Iterator[Candidate]:
     for stage in tape.stages:
         at[stage.heads] = at[[tape.owners.get(int(node), 0) for node in stage.heads]]
     gradient = tape.gradient_words(family)
-    for other, words, numbers in _arrays_like(tape, family):
+    for other, words, numbers in [*_arrays_like(tape, family), *_transposed(tape, family)]:
 
         def change(c: float, numbers: Array = numbers) -> Change:
             def upstream(stage: Stage, i: int, right: Array) -> Array:
@@ -407,6 +410,12 @@ def _arrays_like(tape: Tape, family: Family) -> list[tuple[Family, str, Array]]:
     right, alike = tape.right, [family, *_alike(tape, family)]
     found = [(each, tape.words(each), right.data[each.ids]) for each in alike]
     return found + [(each, tape.gradient_words(each), right.adjoints[each.ids]) for each in alike]
+
+
+def _transposed(tape: Tape, family: Family) -> Iterator[tuple[Family, str, Array]]:
+    """The transposed gradient of a square array."""
+    if _is_square(family.ids):
+        yield family, f"{tape.gradient_words(family)} transposed", tape.right.adjoints[family.ids].T
 
 
 def _of_other(other: str, belongs: str, c: float) -> str:
@@ -446,7 +455,7 @@ def _of_layers(tape: Tape) -> Iterator[Candidate]:
 
 
 def _role(tape: Tape, family: Family, depth: int = 2) -> Any:
-    """What a family is, in whatever step: its row, and those of its operands."""
+    """The same for a family in every step: its row, and the rows of its operands."""
     if family.row is None:
         return family.turn
     shape = family.ids.shape if family.array else ()
@@ -525,7 +534,7 @@ def _of_adjoints(tape: Tape) -> Iterator[Candidate]:
     """Another array, or a multiple of it, in place of a gradient that is handed on."""
     for family in _computed(tape):
         belongs = tape.gradient_words(family)
-        for _, words, numbers in _arrays_like(tape, family):
+        for _, words, numbers in [*_arrays_like(tape, family), *_transposed(tape, family)]:
             if words != belongs and numbers.any():
                 yield Candidate(
                     "gradient",
@@ -541,7 +550,7 @@ def _computed(tape: Tape) -> list[Family]:
 
 
 def _of_diagonals(tape: Tape) -> Iterator[Candidate]:
-    """Of a Jacobian with more than a diagonal, as that of a softmax, only the diagonal."""
+    """Only the diagonal of a full Jacobian, such as a softmax has."""
     for head in _computed(tape):
         size, level = head.ids.size, tape.levels[head.ids].max()
         below = [each for each in _alike(tape, head) if tape.levels[each.ids].max() < level]
@@ -625,7 +634,7 @@ def _of_labels(tape: Tape, formulas: Sequence[Formula]) -> Iterator[Candidate]:
 
 
 def _of_indices(tape: Tape) -> Iterator[Candidate]:
-    """Labels as indices off by one: in the gradient alone, or in the loss and in what is differentiated."""
+    """Labels as indices off by one: in the gradient alone, or in the loss too."""
     scores = [each for each in tape.families if each.array and each.ids.ndim == 2 and each.ids.shape[1] > 1]
     for family, stages in _by_family(tape):
         if len(stages[0].tails) != 1 or stages[0].row.vectors:

@@ -132,7 +132,7 @@ class Link:
 
     Attributes
     ----------
-    masks : by the place of a stage, which of its edges they are, for each operand.
+    masks : the edges, by the place of a stage, for each of its operands.
     """
 
     head: Family
@@ -187,11 +187,12 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A forward and a backward pass: what each node comes to, and the data that later stages read."""
+    """A forward and a backward pass: the numbers computed for each node, and those that others read."""
 
     data: Array
     adjoints: Array
     used: Array
+    handed: Array
 
 
 class Tape:
@@ -231,7 +232,7 @@ class Tape:
         self.stages = self._staged()
         self.links = self._linked()
         data = np.array(self._numbers)
-        self.right = Sweep(data, np.zeros(len(data)), data)
+        self.right = Sweep(data, np.zeros(len(data)), data, np.zeros(len(data)))
         self.right = self.run(Change())
         self._take_shifts_for_constant()
 
@@ -351,9 +352,9 @@ class Tape:
         ]
 
     def _take_shifts_for_constant(self) -> None:
-        """Take for constant what is subtracted and changes no gradient, as the largest score of a softmax.
+        """Take a subtrahend that changes no gradient, such as the largest score of a softmax, for constant.
 
-        Nobody differentiates it by hand, and where something else is changed it would count.
+        Nobody differentiates it by hand, and it would count wherever something else is changed.
         """
         given = self.levels == 0
         given[self._nowhere] = False
@@ -398,7 +399,7 @@ class Tape:
 
     @cached_property
     def owners(self) -> Mapping[int, int]:
-        """For each node of an array itself, and for each term of a sum the node whose gradient it shares."""
+        """Each node of an array by itself, and by each term of a sum the node with the same gradient."""
         inside = {int(node) for family in self.families if family.array for node in family.ids.ravel()}
         owners = {node: node for node in inside}
         for stage in reversed(self.stages):
@@ -418,7 +419,9 @@ class Tape:
         random by ± `by` x ± `off`."""
         with np.errstate(all="ignore"):
             data, used, first = self._forward(change, jitter, by, off)
-            return Sweep(data, self._backward(change, used, first, jitter, by), used)
+            adjoints = self._backward(change, used, first, jitter, by)
+        held, numbers = _held(change.adjoints, len(data))
+        return Sweep(data, adjoints, used, np.where(held, numbers, adjoints) if change.adjoints else adjoints)
 
     def _forward(
         self, change: Change, jitter: np.random.Generator | None, by: float, off: float
@@ -502,7 +505,7 @@ class Tape:
         if depth == 0:
             return "…"
         name, own = family.row.name, family.operands
-        if name in ("sum", "dot") and len(family.reads) == 1 == len(own):
+        if name in ("sum", "add") and len(own) == 1:
             (only,) = (self.families[turn] for turn in own)
             if only.row is not None and only.row.name == "mul" and not only.array:
                 return " @ ".join(self.words(self.families[turn], depth - 1) for turn in only.reads)
@@ -523,7 +526,7 @@ class Tape:
         return f"−{operands[0]}" if name == "neg" else f"{name}({', '.join(operands)})"
 
     def gradient_words(self, family: Family) -> str:
-        """The name of the gradient of an array; of a term without a name that of the sum it stands in."""
+        """The name of an array's gradient; a nameless term has its sum's gradient."""
         while not family.name:
             links = [link for link in self.links if link.tail is family]
             if len(links) != 1 or links[0].row.name != "add" or not links[0].head.array:

@@ -25,7 +25,7 @@ OPTIONS = ("--out", "--hints", "--weights", "--students", "--jobs", "--seconds")
 
 
 def is_for_a_class(argv: Sequence[str]) -> bool:
-    """Whether these options name a folder or an archive, or are those of a class."""
+    """Whether these options name a folder or an archive, or belong to a class."""
     if any(word.partition("=")[0] in OPTIONS for word in argv):
         return True
     return any(not word.startswith("-") and "\0" not in word and is_class(Path(word)) for word in argv)
@@ -39,7 +39,7 @@ def check(argv: Sequence[str], program: str, problem: Problem | None = None) -> 
 
     Parameters
     ----------
-    problem : what was to be handed in: the assignment by default.
+    problem : the problem that was set, the assignment by default.
     """
     parser = OptionParser(
         prog=program,

@@ -259,7 +259,7 @@ def _parts_of(info: zipfile.ZipInfo) -> tuple[str, ...]:
     return tuple(clean(part) for part in parts if part not in ("", ".", ".."))
 
 
-# --- whose they are --------------------------------------------------------------------------------
+# --- their students --------------------------------------------------------------------------------
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_\w+?_?")
 _MOODLE_FILE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_.*")

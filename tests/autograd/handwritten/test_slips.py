@@ -66,6 +66,25 @@ def by_hand(X, t, W, b):
     return {"W": X.T @ dz, "b": dz.sum(axis=0)}
 """
 
+ATTENTION = """
+def by_hand(q, k, v, G):
+    s = q @ k.T * 0.7
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    dp = G @ v.T
+    ds = p * (dp - (dp * p).sum(axis=1, keepdims=True))
+    return {"q": ds @ k * 0.7, "k": ds.T @ q * 0.7, "v": p.T @ G}
+"""
+
+CONVOLUTION = """
+def by_hand(x, w, G):
+    dx, dw = 0 * x, 0 * w
+    for i in range(len(x) - 2):
+        dw += G[i] * x[i : i + 3]
+        dx[i : i + 3] += G[i] * w
+    return {"x": dx, "w": dw}
+"""
+
 LABELLED = """
 def by_hand(X, T, W, b):
     z = X @ W + b
@@ -88,6 +107,18 @@ def binary(X, t, W, b):
     z = X @ W + b
     y = 1 / (1 + np.exp(-z))
     return -np.mean(t * np.log(y) + (1 - t) * np.log(1 - y)), {"z": z, "y": y}
+
+
+def attention(q, k, v, G):
+    s = q @ k.T * 0.7
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    return (p @ v * G).sum(), {"s": s, "p": p}
+
+
+def convolution(x, w, G):
+    z = np.stack([x[i : i + 3] for i in range(len(x) - 2)]) @ w
+    return (z * G).sum(), {"z": z}
 
 
 def labelled(X, T, W, b):
@@ -133,6 +164,8 @@ NETWORKS = {
     "recurrent": (RECURRENT, recurrent, drawn(x=(4, 2), h0=3, Wx=(2, 3), Wh=(3, 3), b=3, t=3)),
     "gelu": (GELU, gelu, drawn(X=(4, 2), W=(2, 3), v=3)),
     "binary": (BINARY, binary, drawn(X=(5, 2), W=(2, 2), b=2) | {"t": np.eye(2)[[0, 1, 1, 0, 0]]}),
+    "attention": (ATTENTION, attention, drawn(q=(3, 2), k=(3, 2), v=(3, 2), G=(3, 2))),
+    "convolution": (CONVOLUTION, convolution, drawn(x=6, w=3, G=4)),
     "labelled": (LABELLED, labelled, drawn(X=(5, 2), W=(2, 3), b=3) | {"T": np.eye(3)[[0, 2, 1, 1, 0]]}),
 }
 
@@ -160,6 +193,12 @@ SLIPS = [
     ("gelu", " * 0.7978845608 * (1 + 3 * 0.044715 * z ** 2)", "", "W", "derivative"),
     ("gelu", " * (1 + 3 * 0.044715 * z ** 2)", "", "W", "path"),
     ("gelu", "0.5 * z * (1 - g ** 2)", "0.5 * (1 - g ** 2)", "W", "factor gradient"),
+    ("attention", "ds.T @ q", "ds @ q", "k", "gradient transposed"),
+    ("attention", "p.T @ G", "p @ G", "v", "transposed"),
+    ("attention", "p * (dp - (dp * p).sum(axis=1, keepdims=True))", "p * (1 - p) * dp", "q k", "diagonal"),
+    ("convolution", "+= G[i] * w\n", "= G[i] * w\n", "x", "overwritten"),
+    ("convolution", "G[i] * w\n", "G[i] * w[::-1]\n", "x", "operand"),
+    ("convolution", "+= G[i] * x[i : i + 3]", "= G[i] * x[i : i + 3]", "w", "overwritten"),
     # σ′ as for a squared error, with the factor of any such error
     ("binary", "(y - t) /", "2 * (y - t) * y * (1 - y) /", "W b", "derivative"),
     ("binary", "(y - t) / t.size", "(y - t) * y * (1 - y) / len(X)", "W b", "derivative"),
