@@ -158,10 +158,8 @@ class Program:
         self.reduce, self.dtype = reduce, dtype
         self._graph = list(outputs), [*parameters, *inputs]
         self._trace = capture(outputs, parameters, inputs)
-        self._indices = self._trace.indices()
-        lengths = {leaf - self.parameters: length for leaf, length in self._indices.items()}
-        own = [column for column in lengths if column >= 0]
-        self._columns = np.array(own, np.intp), np.array([float(lengths[column]) for column in own])
+        # By column of the batch, or below 0 for parameters, the length that an index of `take` indexes.
+        self._indices = {leaf - len(parameters): length for leaf, length in self._trace.indices().items()}
         self._outputs_for: dict[tuple[str, str, str], list[Node]] = {}  # by back end and purpose
         self._made: dict[tuple[str, str, str], Any] = {}
         self._asked: dict[Purpose, tuple[int, int]] = {}  # how many passes so far, and the examples in them
@@ -713,20 +711,20 @@ class Program:
         """Refuse an index of `take` out of range, in any example or in those that are `read`."""
         if not self._indices:
             return
-        P, (columns, lengths) = self.parameters, self._columns
-        fine = are_places(batch[:, columns], lengths)
+        P, columns = self.parameters, [column for column in self._indices if column >= 0]
+        fine = are_places(batch[:, columns], np.array([float(self._indices[column]) for column in columns]))
         if len(columns) == len(self._indices) and fine.all():
             return
         fine = fine.all(axis=1)
         wrong = [each for each in np.flatnonzero(~fine).tolist() if read is None or each in read]
-        for leaf, length in self._indices.items():
-            name = self._graph[1][leaf].label or f"input {leaf - P}"
+        for column, length in self._indices.items():
+            name = self._graph[1][P + column].label or f"input {column}"
             try:
-                if leaf < P:
-                    place_in(float(parameters[leaf]), length)
+                if column < 0:
+                    place_in(float(parameters[P + column]), length)
                 elif wrong:
                     name += f", example {wrong[0]}"
-                    place_in(float(batch[wrong[0], leaf - P]), length)
+                    place_in(float(batch[wrong[0], column]), length)
             except (IndexError, ValueError) as error:
                 raise type(error)(f"take: {name}: {error}") from None
 
@@ -812,10 +810,10 @@ class Program:
 
     def _remember(self, purpose: Purpose, B: int, shape: tuple[int, ...]) -> None:
         """Call the back end's entry first from now on, if the choice of the back end is settled."""
-        indices = {leaf - self.parameters: length for leaf, length in self._indices.items()}
-        if min(indices, default=0) >= 0 and (len(self._backends) == 1 or self._backend != self._backends[0]):
+        settled = len(self._backends) == 1 or self._backend != self._backends[0]
+        if settled and min(self._indices, default=0) >= 0:
             kind, wrt = purpose
-            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, indices)
+            self._enter[kind][wrt] = self._program(self._backend, kind, wrt).entry(B, shape, self._indices)
 
     def _run(
         self,

@@ -52,14 +52,12 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
     best, worst = by_loss[0], by_loss[-1]
     sentences = [f"All start from the same weights, at E = {curves[0].losses[0]:.4g}."]
     times = [curve.updates_to(0.1) for curve in curves]
-    if not any(times):
-        sentences.append(f"None of them brings the loss down to a tenth of that in {epochs} epochs.")
-    else:
-        told = [
-            f"more than {epochs} at {curve.name}" if time is None else f"{time} at {curve.name}"
-            for curve, time in zip(curves, times)
-        ]
+    if any(times):
+        never = f"more than {epochs}"
+        told = [f"{never if time is None else time} at {curve.name}" for curve, time in zip(curves, times)]
         sentences.append(f"Updates until the loss is a tenth of that: {', '.join(told)}.")
+    else:
+        sentences.append(f"None of them brings the loss down to a tenth of that in {epochs} epochs.")
     products = [curve.rate * time for curve, time in zip(curves, times) if time is not None]
     if len(products) == len(curves) and max(products) <= 1.25 * min(products):
         sentences.append(
@@ -70,70 +68,63 @@ def _speed(curves: Sequence[Curve], epochs: int) -> str:
         f"and the fastest {best.name} with E = {best.losses[-1]:.3g}."
     )
     overshooting = [curve for curve in curves if curve.overshoots]
-    largest = max(curves, key=lambda curve: curve.rate)
+    largest = max(curves, key=lambda curve: curve.rate).name
     if overshooting:
         sentences += [_behaviour(curve, epochs) for curve in overshooting]
     elif any(curve.rises() for curve in curves):
         sentences.append(
-            f"Up to {largest.name} nothing overshoots: the rises of a curve add up to less than a tenth of "
-            "its first loss."
+            f"Up to {largest} nothing overshoots: the rises of a curve add up to less than a tenth of its "
+            "first loss."
         )
     else:
-        sentences.append(f"Up to {largest.name} no epoch's loss is above the one before: nothing overshoots.")
-    sentences += [
-        _sticking(curve, epochs) for curve in curves if curve not in overshooting and curve.plateau()
-    ]
-    return " ".join(sentences)
+        sentences.append(f"Up to {largest} no epoch's loss is above the one before: nothing overshoots.")
+    stuck = [curve for curve in curves if curve not in overshooting and curve.plateau()]
+    return " ".join([*sentences, *(_sticking(curve, epochs, curve.name) for curve in stuck)])
 
 
 def _behaviour(curve: Curve, epochs: int) -> str:
     """Whether a rate overshoots, sticks or breaks down."""
     sentences = []
-    first, last = curve.losses[0], curve.losses[-1]
-    rises = curve.rises()
+    losses, rises = curve.losses, curve.rises()
+    first = losses[0]
     if curve.overshoots:
-        peak = curve.peak()
-        top, low, high = curve.losses[peak - 1], curve.losses[rises[0] - 2], curve.losses[rises[0] - 1]
-        if top > first:
-            sentences.append(
-                f"{curve.name} overshoots: the loss climbs from {first:.3g} to {top:.3g} "
-                f"in epoch {peak}, {top / first:.2g} times what it started from."
-            )
-        else:
-            sentences.append(
-                f"{curve.name} overshoots: after falling to {low:.3g} the loss rises to {high:.3g} "
-                f"in epoch {rises[0]}."
-            )
-    elif len(curve.losses) > 1:
+        peak, rise = curve.peak(), rises[0]
+        top = losses[peak - 1]
         sentences.append(
-            f"{curve.name} does not overshoot here: the loss goes from {first:.3g} "
-            f"to {curve.losses[1]:.3g} in one update and "
-            + ("rises by less than a tenth of that in all." if rises else "never rises.")
+            f"{curve.name} overshoots: the loss climbs from {first:.3g} to {top:.3g} "
+            f"in epoch {peak}, {top / first:.2g} times what it started from."
+            if top > first
+            else f"{curve.name} overshoots: after falling to {losses[rise - 2]:.3g} the loss rises to "
+            f"{losses[rise - 1]:.3g} in epoch {rise}."
+        )
+    elif len(losses) > 1:
+        sentences.append(
+            f"{curve.name} does not overshoot here: the loss goes from {first:.3g} to {losses[1]:.3g} in one "
+            f"update and {'rises by less than a tenth of that in all' if rises else 'never rises'}."
         )
     if curve.plateau():
-        sentences.append(_sticking(curve, epochs, "It" if sentences else ""))
-    elif rises and len(curve.losses) == epochs:
-        sentences.append(f"It ends at {last:.3g} in epoch {epochs}.")
-    if len(curve.losses) < epochs:
+        sentences.append(_sticking(curve, epochs, "It" if sentences else curve.name))
+    elif rises and len(losses) == epochs:
+        sentences.append(f"It ends at {losses[-1]:.3g} in epoch {epochs}.")
+    if len(losses) < epochs:
         sentences.append(
-            f"{curve.name} breaks down: from epoch {len(curve.losses) + 1} on "
-            "the loss is not a finite number."
+            f"{curve.name} breaks down: from epoch {len(losses) + 1} on the loss is not a finite number."
         )
     return " ".join(sentences)
 
 
-def _sticking(curve: Curve, epochs: int, subject: str = "") -> str:
+def _sticking(curve: Curve, epochs: int, subject: str) -> str:
     """The epochs in which the loss does not move, and the reason."""
     start, end = curve.plateau() or (1, epochs)
     level = curve.losses[start - 1]
     gradient = float(np.median(curve.steepest[start - 1 : end]))
-    text = f"{subject or curve.name} sticks at E = {level:.3g} from epoch {start} to {end}: "
+    text = f"{subject} sticks at E = {level:.3g} from epoch {start} to {end}: "
     # A weight's partial is (a − t) · a (1 − a) · input, and a − t is not small.
     if gradient < 1e-3 * np.sqrt(level):
         text += "the sigmoids are saturated, their slope a (1 − a) is almost 0, and "
     text += f"the largest |∂E/∂w| is about {gradient:.1g}"
     if gradient * curve.rate < 0.01:
         text += f", so that a typical update moves no weight by more than {gradient * curve.rate:.1g}"
-    if end == epochs:
-        return text + "."
-    return text + f". Then it comes loose, and ends at {curve.losses[-1]:.3g}."
+    if end < epochs:
+        text += f". Then it comes loose, and ends at {curve.losses[-1]:.3g}"
+    return f"{text}."

@@ -222,7 +222,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
         f"has a loss of `ln 27` = {GUESSING:.3f}. On names that it has never seen the GPT has "
         f"{held_out[ADAM]:.3f}.",
         f"It trained in {answers.seconds:.1f} seconds, code generation included. The plain program, a GPT on "
-        f"a `Value` of forty lines, would have taken {plain} of this processor (measured on "
+        f"a ``Value`` of forty lines, would have taken {plain} of this processor (measured on "
         f"{1 if given['quick'] else MEASURED} steps): {answers.plain / answers.seconds:,.0f} times as long.",
     )
     if extensions := [name for name in (*EXTENSIONS, "lora") if given[name]]:
@@ -242,7 +242,7 @@ def present(answers: Answers, given: Mapping[str, Any], folder: Path) -> None:
     )
     report.section(
         "The same by the engine",
-        "Nobody has to write that gradient. The loss is recorded, and `grad` goes back through it:",
+        "Nobody has to write that gradient. The loss is recorded, and ``grad`` goes back through it:",
     )
     report.add(page.listing(_ENGINE, "The loss of pairs, and its gradient"))
     report.say(f"The two gradients of the first name differ by at most {page.number(answers.difference, 2)}.")

@@ -417,7 +417,7 @@ def zeroing(report: Report) -> None:
     goal = number(TARGET)
     report.section(
         "Why zero the gradients between steps?",
-        "Because `backward` adds, it also adds to what the step before has left in ``w.grad``. Take "
+        "Because ``backward`` adds, it also adds to what the step before has left in ``w.grad``. Take "
         f"one weight, which starts at `w = {number(START)}`, the loss `(w − {goal})²` with the gradient "
         f"`2 · (w − {goal})`, and the learning rate `η = {number(RATE)}`.",
     )

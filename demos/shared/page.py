@@ -153,9 +153,9 @@ def facts(told: Mapping[str, str]) -> str:
     return f'<dl class="facts">{cards}</dl>'
 
 
-def contents(anchors: Mapping[str, str]) -> str:
-    """Links to the parts of the page: their anchors by title."""
-    links = "".join(f'<li><a href="#{anchor}">{prose(title)}</a></li>' for title, anchor in anchors.items())
+def contents(titles: Mapping[str, str]) -> str:
+    """Links to the parts of the page: their titles by anchor."""
+    links = "".join(f'<li><a href="#{anchor}">{prose(title)}</a></li>' for anchor, title in titles.items())
     return f"<ol>{links}</ol>"
 
 

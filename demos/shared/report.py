@@ -169,13 +169,14 @@ class Report:
     def close(self) -> None:
         """Write the page, and print the lines."""
         (_, first), *sections = self._sections
-        anchors = {title: "-".join(re.findall(r"\w+", title.lower())) for title, _ in sections}
-        parts = [
-            page.section(anchors[title], f"{number} {title}", *content)
-            for number, (title, content) in enumerate(sections, 1)
-        ]
+        titles: dict[str, str] = {}
+        parts = []
+        for number, (title, content) in enumerate(sections, 1):
+            anchor = "-".join(re.findall(r"\w+", f"{number} {title.lower()}"))
+            titles[anchor] = title
+            parts.append(page.section(anchor, f"{number} {title}", *content))
         path = self.folder / "index.html"
-        write_text(path, page.document(self.title, *self._opening, page.contents(anchors), *first, *parts))
+        write_text(path, page.document(self.title, *self._opening, page.contents(titles), *first, *parts))
         print("\n".join([*self._printed, f"Open {path}"]))
 
 

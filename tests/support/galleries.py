@@ -26,7 +26,8 @@ def page_of(folder, pictures, *, others=()):
     assert loaded_by(text) == []
     assert "<script src" not in text
     page = Page(text)
-    assert all(reference.startswith(("data:", "#")) or reference in others for reference in page.references)
+    known = {*others, *(f"#{anchor}" for anchor in page.ids)}
+    assert all(reference.startswith("data:") or reference in known for reference in page.references)
     drawn = [image for image in page.images if image["src"].startswith("data:image/svg+xml;base64,")]
     assert len(drawn) == len(pictures)
     assert all(len(image["alt"]) > 30 for image in page.images)

@@ -111,9 +111,7 @@ class Trace:
         """A node of a row of `FUSED`; all nodes of one set of arguments have them in one order."""
         values = tuple(sorted((own, *others)))
         if self.span(values) == (CONSTANT, CONSTANT):
-            return self.constant(
-                row.evaluate(self.constants[own], [self.constants[other] for other in others])
-            )
+            return self.constant(row.evaluate(self.number(own), self.number(tuple(others))))
         operands = (values, values.index(own))
         return self._write((row, operands), row, operands, _rank_of([self.span(values)]))
 

@@ -22,7 +22,7 @@ from .fused_rules import VJP
 from .nodes import ADD, MUL, Indices, Node, Shape, ancestry
 from .registry import Rules
 
-__all__ = ["VJPS", "elements_of", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
+__all__ = ["VJPS", "gradient", "gradient_by_inputs", "is_taken", "partials_of"]
 
 WHERE = TABLE["where"]
 VJPS: Rules[Callable[[_Sweep, Any, Node], None]] = Rules("vjp")
@@ -94,15 +94,12 @@ class _Sweep:
         if arg not in self.active:
             return
         graph = self.graph
-        if index is not None and index.size == arg.size and (index.reshape(-1) == np.arange(arg.size)).all():
-            adjoint = graph.reshape(graph.broadcast(adjoint, index.shape), arg.shape)
-            if mask is not None:
-                mask = graph.reshape(graph.broadcast(mask, index.shape), arg.shape)
-            index = None
         if index is not None:
             adjoint = graph.broadcast(adjoint, index.shape)
             if mask is not None:
                 mask = graph.scatter_add(arg.shape, [(index, graph.broadcast(mask, index.shape))])
+            if np.array_equal(index.reshape(-1), np.arange(arg.size)):
+                adjoint, index = graph.reshape(adjoint, arg.shape), None
         known = self.masks.get(arg, self.zero)
         if mask is None or known is None:
             self.masks[arg] = None
@@ -152,7 +149,7 @@ def _apply(sweep: _Sweep, node: ir.Apply, adjoint: Node) -> None:
         if i not in row.vectors:
             sweep.add_summed(node, arg, products[0], mask)
             continue
-        elements = elements_of(arg)
+        elements = np.arange(arg.size).reshape(arg.shape)
         if len(products) != len(elements):  # one partial for all of them
             products *= len(elements)
         for index, product in zip(elements, products):
@@ -180,10 +177,7 @@ def partials_of(node: ir.Apply) -> Sequence[Any]:
     row, graph = node.row, node.graph
     if row.left == CONSTANT:  # so are they all
         return row.partials(node, *node.args)
-    operands = [
-        [graph.gather(arg, index) for index in elements_of(arg)] if i in row.vectors else arg
-        for i, arg in enumerate(node.args)
-    ]
+    operands = [graph.elements(arg) if i in row.vectors else arg for i, arg in enumerate(node.args)]
     try:
         return row.partials(node, *operands)
     except TypeError as error:
@@ -191,11 +185,6 @@ def partials_of(node: ir.Apply) -> Sequence[Any]:
             f"the partials of the primitive {row.name} do not run on arrays of numbers not known yet: write "
             "them in arithmetic and other primitives, a branch as where(...), without if, math. and np."
         ) from error
-
-
-def elements_of(arg: Node) -> list[Indices]:
-    """The rows of each element of a sequence, which is the first axis."""
-    return list(np.arange(arg.size, dtype=np.intp).reshape(arg.shape))
 
 
 @functools.cache

@@ -577,6 +577,10 @@ class Graph:
     def scatter_add(self, shape: Shape, pieces: Sequence[tuple[Indices, Node]]) -> Node:
         return self.make(ScatterAdd, [x for _, x in pieces], [index for index, _ in pieces], shape)
 
+    def elements(self, x: Node) -> list[Node]:
+        """The elements of a sequence, which is the first axis."""
+        return [self.gather(x, index) for index in np.arange(x.size).reshape(x.shape)]
+
     def take_rows(self, table: Node, index: Node) -> Node:
         """Rows of a table (K, n), (m, n)."""
         return self.make(TakeRows, [table, index], table.shape[0], np.zeros(index.shape[0], np.intp))

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...engine.primitives import TABLE
 from . import nodes as ir
-from .adjoint import elements_of, is_taken, partials_of
+from .adjoint import is_taken, partials_of
 from .fused_rules import JVP
 from .nodes import ADD, MUL, Node, ancestry
 from .registry import Rules
@@ -56,7 +56,7 @@ def _apply(node: ir.Apply, found: dict[Node, Node]) -> Node:
             continue
         pairs = [(partial, found[arg])]
         if i in row.vectors:
-            elements = [graph.gather(found[arg], index) for index in elements_of(arg)]
+            elements = graph.elements(found[arg])
             partials = partial if isinstance(partial, Sequence) else [partial] * len(elements)
             pairs = list(zip(partials, elements))
         products += [graph.apply(MUL, [graph.node(p), t]) for p, t in pairs if graph.node(p).scalar != 0.0]

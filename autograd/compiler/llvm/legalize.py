@@ -51,12 +51,7 @@ def _legal(node: Node, args: list[Node]) -> Node | None:
     if not isinstance(node, Apply) or node.row.name in ELEMENTARY or node.row.name in DIRECT:
         return None
     row, graph = node.row, args[0].graph
-    operands = [
-        [graph.gather(arg, index) for index in np.arange(arg.size).reshape(arg.shape)]
-        if i in row.vectors
-        else arg
-        for i, arg in enumerate(args)
-    ]
+    operands = [graph.elements(arg) if i in row.vectors else arg for i, arg in enumerate(args)]
     (result,) = all_legal(graph, [by_formula(row, operands, graph.node)])
     return graph.broadcast(result, np.broadcast_shapes(result.shape, node.shape))
 

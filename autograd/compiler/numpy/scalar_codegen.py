@@ -177,13 +177,12 @@ class Writer:
     def _apply(self, node: ir.Apply, *args: Any) -> Any:
         row = node.row
         operands = [
-            np.frompyfunc("[{}]".format, 1, 1)(_COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
+            _filled("[{}]", _COMMA.reduce(arg, axis=0)) if i in row.vectors else arg
             for i, arg in enumerate(args)
         ]
         if row.forward in OPERATORS:
             return OPERATORS[row.forward](*operands)
-        call = f"{self._rule(row)}({', '.join(['{}'] * len(args))})"
-        return np.frompyfunc(call.format, len(args), 1)(*operands)
+        return _filled(f"{self._rule(row)}({', '.join(['{}'] * len(args))})", *operands)
 
     def _rule(self, row: Primitive) -> str:
         """The name of a row's forward rule; `evaluate` converts the result of a user's rule to a float."""
@@ -205,23 +204,20 @@ class Writer:
     def _take_rows(self, node: ir.TakeRows, table: Any, index: Any) -> Any:
         parts = [table[start : start + node.length] for start in node.starts]
         listed = np.stack([_COMMA.reduce(part, axis=0) for part in parts])
-        return np.frompyfunc(lambda row, place: f"[{row}][{place}]", 2, 1)(
-            listed, self._places(node, index)[:, None]
-        )
+        return _filled("[{}][{}]", listed, self._places(node, index)[:, None])
 
     @lowerings.of(ir.AddRows)
     def _add_rows(self, node: ir.AddRows, x: Any, index: Any) -> Any:
         sums = np.full(node.shape, "0.0", object)
         for start, row, place in zip(node.starts, x, self._places(node, index)):
             for k in range(node.length):
-                added = np.frompyfunc(f"({{}} if {place} == {k} else 0.0)".format, 1, 1)(row)
-                sums[start + k] = _PLUS(sums[start + k], added)
+                sums[start + k] = _PLUS(sums[start + k], _filled(f"({{}} if {place} == {k} else 0.0)", row))
         return sums
 
     def _places(self, node: ir.TakeRows | ir.AddRows, index: Any) -> Any:
         """Variables for the indices as whole numbers."""
         self.rules["place_in"] = place_in
-        places = np.frompyfunc(f"place_in({{}}, {node.length})".format, 1, 1)(index)
+        places = _filled(f"place_in({{}}, {node.length})", index)
         return np.frompyfunc(self._variable, 2, 1)(_names(f"i{node.number}_", index.shape), places)
 
     @lowerings.of(ir.Reduce)
@@ -230,9 +226,9 @@ class Writer:
             return _PLUS.reduce(x, axis=node.axis, keepdims=True)
         listed = _COMMA.reduce(x, axis=node.axis, keepdims=True)
         if node.how == "min":  # `min` returns its first argument where the second is nan
-            return np.frompyfunc(f"min({len(x)}.0, {{}})".format, 1, 1)(listed)
+            return _filled(f"min({len(x)}.0, {{}})", listed)
         self.rules["reduce"] = functools.reduce
-        return np.frompyfunc(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])".format, 1, 1)(listed)
+        return _filled(f"reduce({self._rule(TABLE['maximum'])}, [{{}}])", listed)
 
     @lowerings.of(ir.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node, x: Any) -> Any:
@@ -247,6 +243,10 @@ Writer.lowerings.require_all()
 
 
 # --- texts, element by element
+
+
+def _filled(template: str, *texts: Any) -> Any:
+    return np.frompyfunc(template.format, len(texts), 1)(*texts)
 
 
 def _times(a: str, b: str) -> str:

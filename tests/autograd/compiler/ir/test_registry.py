@@ -17,9 +17,7 @@ def test_every_operation_has_a_shape_rule_a_vjp_and_a_lowering_for_each_target()
     print(f"{'operation':16} {'shape':8}", *[f"{rules.purpose:20}" for rules in PURPOSES])
     for operation in OPERATIONS:
         rules = [rules.rules.get(operation) for rules in PURPOSES]
-        print(
-            f"{operation.__name__:16} {'infer':8}", *[f"{rule.__name__ if rule else '':20}" for rule in rules]
-        )
+        print(f"{operation.__name__:16} {'infer':8}", *[f"{'rule' if rule else '':20}" for rule in rules])
         assert operation.infer is not Node.infer
         assert None not in rules
     assert all(set(rules.rules) == set(OPERATIONS) for rules in PURPOSES)
