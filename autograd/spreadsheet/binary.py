@@ -17,13 +17,7 @@ _TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = range(1, 6)  # xlrd's types of a cell
 
 
 def open_old(path: Path, data: bytes, limits: Limits) -> Book:
-    """The .xls workbook in these bytes.
-
-    Raises
-    ------
-    SheetError : if it is damaged or passes a limit.
-    MissingExtraError : if xlrd is not installed.
-    """
+    """The .xls workbook in these bytes; a SheetError if it is damaged or passes a limit."""
     try:
         xlrd = importlib.import_module("xlrd")
     except ImportError:

@@ -15,13 +15,7 @@ _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how Microsoft's compound files beg
 
 
 def open_book(path: Path) -> Book:
-    """The workbook or the .csv file at that path, told by what is in it rather than by its name.
-
-    Raises
-    ------
-    SheetError : if there is no such file, if it is not a sheet that can be read, or if it passes a limit.
-    MissingExtraError : if it is an old .xls, and xlrd is not installed.
-    """
+    """The workbook or the .csv file at that path, told by its content; a SheetError if it cannot be read."""
     limits = Limits(path.name)
     return book_of(path, _bytes(path, limits), limits)
 

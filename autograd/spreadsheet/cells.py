@@ -15,8 +15,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
@@ -78,13 +78,7 @@ class SheetError(ValueError):
 
 
 class Limits:
-    """What may still be read of a file.
-
-    Parameters
-    ----------
-    most : the table of limits.
-    advice : what to do with a file that has more.
-    """
+    """What may still be read of a file, and the advice for one that has more."""
 
     def __init__(
         self,
@@ -96,12 +90,7 @@ class Limits:
         self._seen: set[str] = set()
 
     def take(self, what: str, number: int = 1) -> None:
-        """Count.
-
-        Raises
-        ------
-        SheetError : if there is more of it than `LIMITS` says.
-        """
+        """Count; a SheetError if there is more of it than the limits say."""
         if not self.has(what, number):
             raise SheetError(
                 f"{self.file} has more than {self.most[what]:,} {what}, the most that is read here: "
@@ -123,41 +112,24 @@ class Limits:
 
 @dataclass(slots=True)
 class Cell:
-    """What stands in a cell.
+    """What stands in a cell."""
 
-    Attributes
-    ----------
-    value : a number, or a text (an error such as ``#DIV/0!`` is one); None if it was never calculated.
-    text : the number as it is printed, which tells how far it was rounded.
-    formula : with its equals sign; ``""`` for none. Of a formula that is shared with other cells: see
-        `Sheet.formula`.
-    """
-
-    value: float | str | None
-    text: str = ""
-    formula: str = ""
+    value: float | str | None  # an error such as #DIV/0! is a text; None: it was never calculated
+    text: str = ""  # the number as printed, which tells how far it was rounded
+    formula: str = ""  # with its equals sign; for one shared with other cells see `Sheet.formula`
 
 
 @dataclass
 class Sheet:
-    """One sheet: its cells by place.
-
-    Attributes
-    ----------
-    merged : areas whose cells are one, as first and last place.
-    hidden_columns, hidden_rows : what its reader does not see.
-    hidden : whether the whole sheet is hidden.
-    computed : how many of its formulas nobody had calculated, so that their numbers were computed here.
-    limits : what may still be read of its file.
-    """
+    """One sheet: its cells by place."""
 
     name: str
     cells: dict[Place, Cell] = field(default_factory=dict)
-    merged: list[tuple[Place, Place]] = field(default_factory=list)
+    merged: list[tuple[Place, Place]] = field(default_factory=list)  # areas whose cells are one
     hidden_columns: set[int] = field(default_factory=set)
     hidden_rows: set[int] = field(default_factory=set)
     hidden: bool = False
-    computed: int = 0
+    computed: int = 0  # formulas that nobody had calculated, whose numbers were computed here
     shared: dict[Place, Place] = field(default_factory=dict)  # where the formula of a cell is written out
     limits: Limits = field(default_factory=lambda: Limits("the sheet"))
 
@@ -166,57 +138,38 @@ class Sheet:
         cell = self.cells.get(place)
         if cell is None:
             return ""
-        first = self.shared.get(place)
-        if first is None or first not in self.cells:
+        first = self.shared.get(place, place)
+        if first == place or first not in self.cells:
             return cell.formula
         return moved(self.cells[first].formula, place[0] - first[0], place[1] - first[1])
 
     def transposed(self) -> Sheet:
         """The sheet with rows for columns. Its cells are the same: their formulas stay as they are."""
 
-        def turn(place: Place) -> Place:
-            return place[1], place[0]
-
-        return Sheet(
-            self.name,
-            {turn(place): cell for place, cell in self.cells.items()},
-            [(turn(first), turn(last)) for first, last in self.merged],
-            self.hidden_rows,
-            self.hidden_columns,
-            self.hidden,
-            limits=self.limits,
+        return replace(
+            self,
+            cells={place[::-1]: cell for place, cell in self.cells.items()},
+            merged=[(first[::-1], last[::-1]) for first, last in self.merged],
+            hidden_columns=self.hidden_rows,
+            hidden_rows=self.hidden_columns,
         )
 
 
 @dataclass
 class Book:
-    """A file with its sheets, which are read when they are asked for.
-
-    Attributes
-    ----------
-    names : the names of the sheets, in order.
-    others : the names of what is no sheet of cells, such as a chart that fills one.
-    defined : what the workbook calls cells of its own: a name and its reference.
-    limits : what may still be read of it.
-    kind : ``"xlsx"``, ``"ods"``, ``"xls"`` or ``"csv"``.
-    """
+    """A file with its sheets; those of an .xlsx are read when they are asked for."""
 
     path: Path
-    kind: str
+    kind: str  # xlsx, ods, xls or csv
     names: list[str]
     limits: Limits
-    others: list[str] = field(default_factory=list)
-    defined: Mapping[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)  # no sheets of cells, such as a chart that fills one
+    defined: Mapping[str, str] = field(default_factory=dict)  # a name for cells, and its reference
     _sheets: dict[str, Sheet] = field(default_factory=dict)
     _archive: _Workbook | None = None
 
     def sheet(self, name: str) -> Sheet:
-        """The sheet of that name.
-
-        Raises
-        ------
-        SheetError : if it is damaged or too large.
-        """
+        """The sheet of that name; a SheetError if it is damaged or too large."""
         if name not in self._sheets:
             assert self._archive is not None
             self._sheets[name] = self._archive.sheet(name)
@@ -333,10 +286,6 @@ def read_number(text: str) -> float | None:
 
     >>> read_number("0.15"), read_number("1,5E-05"), read_number("−2 %"), read_number("w1")
     (0.15, 1.5e-05, -0.02, None)
-
-    Raises
-    ------
-    SheetError : if it has more than 400 letters.
     """
     if len(text) <= _IN_A_NUMBER and _PLAIN.fullmatch(text):
         return _finite(text)
@@ -430,22 +379,18 @@ def read_text(name: str, data: bytes, limits: Limits) -> Sheet:
 
 def _encoding(name: str, data: bytes) -> str:
     """How the text is written: by its byte order mark, else by what fits."""
+    first, second = data[:200:2].count(0), data[1:200:2].count(0)  # zeros in the halves of UTF-16
+    encodings = ["utf-8-sig", "cp1252", "latin-1"]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ["utf-16"]
-    elif data[1:200:2].count(0) > data[:200:2].count(0) + 10:
-        encodings = ["utf-16-le"]
-    elif data[:200:2].count(0) > data[1:200:2].count(0) + 10:
-        encodings = ["utf-16-be"]
+    elif abs(first - second) > 10:
+        encodings = ["utf-16-le" if second > first else "utf-16-be"]
     elif b"\0" in data:
         raise SheetError(f"{name} is not a text file: {SAVE_AS}, or as .csv")
-    else:
-        encodings = ["utf-8-sig", "cp1252", "latin-1"]
     for encoding in encodings:
-        try:
+        with suppress(UnicodeDecodeError):
             data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
+            return encoding
     raise SheetError(f"{name} breaks off in the middle of a character: save it as .csv again, in UTF-8")
 
 
@@ -469,18 +414,11 @@ def _delimiter(head: str) -> str:
 # everything twice, and ten times slower), gives up on a workbook for a style that it does not know, and keeps
 # whatever a file makes it keep.
 
+# What the readers of archives and of XML raise on damaged ones; a NotImplementedError is a RuntimeError.
 _BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    LookupError,
-    ValueError,
-    NotImplementedError,  # zipfile on a compression that it does not know
-    RuntimeError,
-    OSError,
-    expat.ExpatError,
-)  # what the readers of archives and of XML raise on damaged ones
+    zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError,
+    EOFError, LookupError, ValueError, RuntimeError, OSError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -518,12 +456,7 @@ Element = tuple[str, dict[str, str], str | None]
 
 
 class Parts:
-    """The parts of a file that is an archive of XML.
-
-    Parameters
-    ----------
-    inline : the elements whose text belongs to the element around them, each with what ends it there.
-    """
+    """The parts of an archive of XML. The text of an `inline` element, and its end, joins its parent's."""
 
     def __init__(
         self, path: Path, archive: zipfile.ZipFile, limits: Limits, inline: Mapping[str, str] | None = None
@@ -532,7 +465,7 @@ class Parts:
         self.require_once("part", archive.namelist())
 
     def require_once(self, what: str, names: list[str]) -> None:
-        """Refuse two of one name, of which programs may take either; they do not tell capitals apart."""
+        """Refuse two parts of one name, capitals aside: programs may take either."""
         seen: set[str] = set()
         for name in names:
             if name.casefold() in seen:
@@ -584,9 +517,7 @@ class Parts:
         parser.StartElementHandler, parser.EndElementHandler = begin, end
         parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = data, refuse
         if self.archive.getinfo(part).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(
-                "a compression that no spreadsheet program uses"
-            )  # nor can it be unpacked in steps
+            raise ValueError("a compression that no spreadsheet program uses")  # nor unpacks in steps
         with self.archive.open(part) as stream:
             fed = 0
             while piece := stream.read(1 << 16):
@@ -616,10 +547,8 @@ class _Workbook(Parts):
             raise SheetError(
                 f"{path.name} is an archive, but not an .xlsx workbook: unpack it and give the file in it"
             )
-        main = next(
-            (target for kind, target in self._related("").values() if kind == "officeDocument"),
-            "xl/workbook.xml",
-        )
+        kinds = dict(self._related("").values())
+        main = kinds.get("officeDocument", "xl/workbook.xml")
         related = self._related(main)
         self.parts: dict[str, tuple[str, bool]] = {}  # of each sheet its part, and whether it is hidden
         self.defined: dict[str, str] = {}
@@ -644,7 +573,7 @@ class _Workbook(Parts):
         self.require_once("sheet", names)
         if not self.parts:
             raise SheetError(f"{path.name} has no sheet with cells")
-        self._strings = next((target for kind, target in related.values() if kind == "sharedStrings"), "")
+        self._strings = dict(related.values()).get("sharedStrings", "")
 
     def _related(self, part: str) -> dict[str, tuple[str, str]]:
         """The parts that a part refers to: by identifier the kind and the name."""
@@ -685,7 +614,6 @@ class _Workbook(Parts):
         sheet = Sheet(name, hidden=hidden, limits=self.limits)
         masters: dict[str, Place] = {}
         place = 0, 0
-        data = formula = ""
         for tag, attributes, text in self.elements(part):
             if tag == "c" and text is None:
                 named = attributes.get("r")

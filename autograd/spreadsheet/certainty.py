@@ -29,10 +29,7 @@ from .vocabulary import RATE
 __all__ = ["Interval", "bettered", "guessed", "intervals", "reconsider"]
 
 _GUESSES = ("assumed", "from the numbers", "from the updates", "by trying")
-_OF_ANY_RATE = (
-    "assumed: ",
-    "from the updates, ",
-)  # updates that are wrong at any rate, if nothing is rounded
+_OF_ANY_RATE = ("assumed: ", "from the updates, ")  # updates wrong at any rate, if nothing is rounded
 _EXACT = 1e-12  # below it a number has all digits that count
 _STRAIGHT = 1e-9  # how far three points of a line may be off it, relatively
 _NEAR = 0.01  # of a rate: so near its guess what is no line is taken for one
@@ -67,11 +64,11 @@ class Interval:
 
         Unless `wide`, the number with the fewest digits there, which is likely the one that was chosen.
         """
+        short = None if wide else shortest(self.middle, self.radius)
+        number, error = (self.middle, self.radius) if short is None else (short, 0.0)
         if not self.is_narrow:
-            return Estimate(np.full_like(like.value, math.nan), np.zeros_like(like.error))
-        if (short := shortest(self.middle, self.radius)) is not None and not wide:
-            return Estimate(np.full_like(like.value, short), np.zeros_like(like.error))
-        return Estimate(np.full_like(like.value, self.middle), np.full_like(like.error, self.radius))
+            number, error = math.nan, 0.0
+        return Estimate(np.full_like(like.value, number), np.full_like(like.error, error))
 
 
 def guessed(found: Understanding) -> list[str]:
@@ -81,16 +78,12 @@ def guessed(found: Understanding) -> list[str]:
         names.append(RATE)
     if found.after:  # the weights before the first row's update
         names += [name for name in found.problem.weights if name not in found.sources]
-    return [name for name in names if (name in found.given) or (name == RATE and found.rate is not None)]
+    known = {*found.given} if found.rate is None else {*found.given, RATE}
+    return [name for name in names if name in known]
 
 
 def reconsider(found: Understanding, judged: Judgement, known: Mapping[str, Interval]) -> None:
-    """Call no cell wrong that is so only if the guesses are exact and no digit is cut.
-
-    Parameters
-    ----------
-    known : of each number that was guessed where it lies: see `intervals`.
-    """
+    """Call no cell wrong that is wrong only if the guesses are exact; `known` bounds them."""
     if not known and not found.table.is_rounded:
         return
     loose = replace(found, table=found.table.loosened())
@@ -127,10 +120,8 @@ def bettered(found: Understanding, known: Mapping[str, Interval]) -> Understandi
         if each.is_narrow and not each.low <= _guess(found, name) <= each.high
         if name != RATE or each.low > 0.0
     }
-    if not off:
-        return None
     sources = found.sources | dict.fromkeys(off, "from the numbers")
-    return replace(_with(found, off, wide=False), sources=sources)
+    return replace(_with(found, off, wide=False), sources=sources) if off else None
 
 
 # --- where a number lies ---------------------------------------------------------------------------
@@ -165,12 +156,10 @@ def _guess(found: Understanding, name: str) -> float:
 
 def _with(found: Understanding, known: Mapping[str, Interval], wide: bool = True) -> Understanding:
     """The same with these numbers in place of those that were guessed."""
-    given = dict(found.given)
-    given |= {name: each.estimate(given[name], wide) for name, each in known.items() if name in given}
-    rate = found.rate
-    if rate is not None and RATE in known:
-        rate = known[RATE].estimate(rate, wide)
-    return replace(found, given=given, rate=rate)
+    old = found.given if found.rate is None else {**found.given, RATE: found.rate}
+    new = {**old, **{name: each.estimate(old[name], wide) for name, each in known.items() if name in old}}
+    rate = new.pop(RATE, None)
+    return replace(found, given=new, rate=rate)
 
 
 def _votes(

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -26,7 +27,7 @@ from .diagnosis import NotSearched, diagnose
 from .expected import names_in, propagated
 from .formulas import Calculator
 from .grading import FOLLOWS, UNKNOWN, WRONG, Flags, Judgement
-from .inference import NotUnderstood, Understanding, understand
+from .inference import Context, NotUnderstood, Understanding, understand
 from .mutations import ACTIVATIONS
 from .problem import Problem
 from .repairs import reading
@@ -39,6 +40,7 @@ __all__ = ["check_book", "check_workbook"]
 
 _AS_TEXT = re.compile(r"'?\s*=\s*[\w(+-]|[^=#]{0,40}[\w)]\s?[*/^+]\s?[\w(]")
 _MANY_COLUMNS = 5  # that no usual slip makes wrong all at once
+_NOT_HELD = ("assumed", "from the numbers")  # sources that are no place on the sheet
 _LOOK = 12  # rows by which readings are compared
 _TYPED = 1e-12  # the slack of a number that was not cut
 _WONDER = 20.0  # times better must what is computed from it agree
@@ -121,7 +123,7 @@ def check_book(book: Book, problem: Problem, lr: float | None = None) -> Workboo
             beside = [*sorted(own, key=functools.partial(_distance, table)), *others]
             try:
                 _require_calculated(table)
-                entries.append(_check_table(table, beside, problem, book, lr))
+                entries.append(_check_table(table, Context(problem, book, beside, lr)))
             except (NotUnderstood, SheetError) as error:
                 status = UNSURE if isinstance(error, NotUnderstood) else UNREADABLE
                 entries.append(Refusal(_where(book, table), status, str(error)))
@@ -162,14 +164,13 @@ def _require_calculated(table: Table) -> None:
                 "before the equals sign, or the format Text of the cell, let the spreadsheet program "
                 "calculate, save and check again"
             )
-        for row in range(len(table.rows)):
-            cell = table.sheet.cells.get(table.place(name, row))
+        for place in (table.place(name, row) for row in range(len(table.rows))):
+            cell = table.sheet.cells.get(place)
             if cell is not None and cell.formula and cell.value is None:
-                formula = table.sheet.formula(table.place(name, row))
                 raise SheetError(
-                    f"{table.cell(name, row)} holds the formula {formula:.60}, which was never calculated: "
-                    "open the file in a spreadsheet program, let it recalculate (Ctrl+Alt+F9, in LibreOffice "
-                    "Ctrl+Shift+F9), save it and check again"
+                    f"{reference(place)} holds the formula {table.sheet.formula(place):.60}, which was never "
+                    "calculated: open the file in a spreadsheet program, let it recalculate (Ctrl+Alt+F9, in "
+                    "LibreOffice Ctrl+Shift+F9), save it and check again"
                 )
 
 
@@ -189,13 +190,10 @@ def _where(book: Book, table: Table) -> str:
 
 
 def _nothing_found(book: Book, problem: Problem, sheets: Sequence[Sheet]) -> str:
-    held = [sheet.name for sheet in sheets if sheet.cells]
-    if not held:
-        return f"{book.path.name} has no cells with anything in them"
-    return (
-        f"{book.path.name} has no table of {problem.title}: a row of names such as {problem.example} with "
-        f"their numbers below. Looked for on: {', '.join(held)}"
-    )
+    held = ", ".join(sheet.name for sheet in sheets if sheet.cells)
+    what = f"a row of names such as {problem.example} with their numbers below"
+    nothing = f"no table of {problem.title}: {what}. Looked for on: {held}"
+    return f"{book.path.name} has {nothing if held else 'no cells with anything in them'}"
 
 
 def _not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> Iterator[str]:
@@ -216,24 +214,22 @@ def _not_read(sheet: Sheet, tables: Sequence[Table], own: Sequence[Given]) -> It
 # --- one table -------------------------------------------------------------------------------------
 
 
-def _check_table(
-    table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
-) -> TableReport:
+def _check_table(table: Table, context: Context) -> TableReport:
     """Understand the table, judge it, and find the slips."""
-    understood = _understood(table, beside, problem, book, lr)
-    table, judged = understood.table, understood.judged()
-    _require_the_network(judged, problem)
-    understood, judged = _certain(understood, judged, beside, book, lr)
+    understood = _understood(table, context)
+    judged = understood.judged()
+    _require_the_network(judged, context.problem)
+    understood, judged = _certain(understood, judged, context)
     coarse = too_coarse(judged)
-    title = _where(book, table)
-    beside = [*beside, *_rate_by_use(understood, beside)]
+    title = _where(context.book, understood.table)
+    beside = [*context.beside, *_rate_by_use(understood, context.beside)]
     findings = [
-        _finding(judged, name, np.flatnonzero(column.states == state).tolist(), title, book, known)
+        _finding(judged, name, np.flatnonzero(column.states == state).tolist(), title, context.book, known)
         for state, known in ((WRONG, beside), (FOLLOWS, None))
         for name, column in judged.columns.items()
         if (column.states == state).any()
     ]
-    others, misnamed = list(_other_numbers(understood, judged)), list(_misnamed(understood, book))
+    others, misnamed = list(_other_numbers(understood, judged)), list(_misnamed(understood, context.book))
     understood.notes += [*others, *misnamed]
     doubts = list(_doubts(understood, judged, coarse))
     return TableReport(title, understood, judged, findings, coarse, doubts, others, misnamed)
@@ -248,24 +244,14 @@ _RATE_IN_A_NAME = re.compile(
 def _other_numbers(understood: Understanding, judged: Judgement) -> Iterator[str]:
     """Starting values that are not the problem's."""
     problem = understood.problem
-    usual = {**problem.inputs, **problem.weights}
-    held = {
-        name: judged[name].full
-        for name in usual
-        if name not in understood.sources or understood.sources[name] != "assumed"
-    }
-    other = {
-        name: (float(each.value[0]), usual[name])
-        for name, each in held.items()
-        if abs(float(each.value[0]) - usual[name]) > each.error[0] + 1e-9
-    }
-    if 0 < len(other) <= _MOST_OTHER:
-        told = (
-            f"{name} starts at {here:.9g}, {problem.title} has {there:.9g}"
-            for name, (here, there) in other.items()
-        )
+    told = []
+    for name, usual in {**problem.inputs, **problem.weights}.items():
+        here, error = judged[name].full.value[0], judged[name].full.error[0]
+        if understood.sources.get(name) != "assumed" and abs(here - usual) > error + 1e-9:
+            told.append(f"{name} starts at {here:.9g}, {problem.title} has {usual:.9g}")
+    if 0 < len(told) <= _MOST_OTHER:
         yield "; ".join(told)
-    elif other:
+    elif told:
         yield f"the numbers at the start are not those of {problem.title}"
 
 
@@ -280,34 +266,37 @@ def _misnamed(understood: Understanding, book: Book) -> Iterator[str]:
                 yield f"the name {brief(text)} says η = {said:g}, the updates use {used.value[0]:.9g}"
 
 
-def _understood(
-    table: Table, beside: list[Given], problem: Problem, book: Book, lr: float | None
-) -> Understanding:
-    """The table as it is headed; or with a mistyped heading exchanged, if fewer cells are wrong then.
-
-    That is tried where a name heads two columns with different numbers, and another name heads none.
-    """
-    understood = understand(table, beside, problem, book, lr)
+def _understood(table: Table, context: Context) -> Understanding:
+    """The table as it is headed; or read otherwise, if far fewer columns are wrong then."""
+    problem = context.problem
+    understood = understand(table, context)
     if typed := _typed(understood):
         table = table.exact(typed)
-        understood = understand(table, beside, problem, book, lr)
-    others = [(table.cut(), beside, "the numbers are cut behind their last digit, and not rounded")]
+        understood = understand(table, context)
+    others = [(table.cut(), context, "the numbers are cut behind their last digit, and not rounded")]
     for order in problem.numberings:
-        known = [replace(each, name=order.get(each.name, each.name)) for each in beside]
+        beside = [replace(each, name=order.get(each.name, each.name)) for each in context.beside]
         names = ", ".join(f"{name} is {meant}" for name, meant in order.items())
         note = f"the weights have other numbers than in {problem.title}: its {names}"
-        others.append((table.renumbered(order), known, note))
+        others.append((table.renumbered(order), replace(context, beside=beside), note))
     for other_table, known, note in others if table.is_rounded else others[1:]:
         wrong = len(understood.judged(_LOOK).wrong_columns)
         if wrong >= _MANY_COLUMNS:
-            other = understand(other_table, known, problem, book, lr)
+            other = understand(other_table, known)
             if len(other.judged(_LOOK).wrong_columns) <= wrong - _MANY_COLUMNS:
                 other.notes.append(note)
                 understood = other
-    table = understood.table
+    return _with_headings(understood, context)
+
+
+def _with_headings(understood: Understanding, context: Context) -> Understanding:
+    """With a mistyped heading exchanged, if fewer cells are wrong then.
+
+    That is tried where a name heads two columns with different numbers, and another name heads none.
+    """
+    table, network, problem = understood.table, understood.network, context.problem
     if not 0 < len(table.spare) <= _MOST_SPARE:
         return understood
-    network = understood.network
     expected = [*network.leaves, *network.formulas, *map(network.gradient, problem.weights)]
     missing = [name for name in expected if name not in table.columns]
     fewest = understood.judged(_LOOK).mistakes
@@ -316,7 +305,7 @@ def _understood(
         if len(missing) > _MOST_MISSING:
             break
         try:
-            other = understand(table.exchanged(name, turn, kept), beside, problem, book, lr)
+            other = understand(table.exchanged(name, turn, kept), context)
         except NotUnderstood:
             continue
         judged = other.judged(_LOOK)
@@ -344,12 +333,8 @@ def _typed(understood: Understanding) -> list[str]:
     exact = replace(understood, table=table.exact(given)).judged(_LOOK)
     found = []
     for name in given:
-        readers = [
-            each
-            for each, formula in network.formulas.items()
-            if name in names_in(formula) and each in table.columns
-        ]
-        cut = replace(understood, table=table.exact([each for each in given if each != name])).judged(_LOOK)
+        readers = [each for each, formula in network.formulas.items() if name in names_in(formula)]
+        cut = replace(understood, table=table.exact({*given} - {name})).judged(_LOOK)
         if any(
             np.mean(
                 (cut[each].right.error > _WONDER * cut[each].printed.error)
@@ -357,23 +342,22 @@ def _typed(understood: Understanding) -> list[str]:
             )
             > 0.5
             for each in readers
+            if each in table.columns
         ):
             found.append(name)
     return found
 
 
-def _rate_by_use(understood: Understanding, beside: list[Given]) -> Iterator[Given]:
+def _rate_by_use(understood: Understanding, beside: Sequence[Given]) -> Iterator[Given]:
     """The cell of the learning rate, where no name stands beside it and the updates tell it."""
-    try:
+    with suppress(ValueError):
         place = place_of(understood.sources.get(RATE, ""))
-    except ValueError:
-        return
-    if understood.rate is not None and all(each.place != place for each in beside):
-        yield Given(RATE, float(understood.rate.value[0]), place)
+        if understood.rate is not None and all(each.place != place for each in beside):
+            yield Given(RATE, float(understood.rate.value[0]), place)
 
 
 def _certain(
-    understood: Understanding, judged: Judgement, beside: list[Given], book: Book, lr: float | None
+    understood: Understanding, judged: Judgement, context: Context
 ) -> tuple[Understanding, Judgement]:
     """The table with nothing called wrong that may be right, for all that the sheet does not say."""
     if not judged.wrong_columns:
@@ -386,9 +370,9 @@ def _certain(
     reconsider(understood, judged, known)
     if not judged.wrong_columns:
         return understood, judged
-    for names in _other_biases(understood, judged, beside):
+    for names in _other_biases(understood, judged, context.beside):
         try:
-            other = understand(understood.table, beside, understood.problem, book, lr, names)
+            other = understand(understood.table, replace(context, biases=names))
         except NotUnderstood:
             continue
         seen = other.judged()
@@ -400,7 +384,7 @@ def _certain(
 
 
 def _other_biases(
-    understood: Understanding, judged: Judgement, beside: list[Given]
+    understood: Understanding, judged: Judgement, beside: Sequence[Given]
 ) -> Iterator[tuple[str, ...]]:
     """The biases that the sheet may have computed with, though it does not state them all."""
     problem, network = understood.problem, judged.network
@@ -445,16 +429,13 @@ def _finding(
     """What there is to say of a column; without `beside`, of one that only follows from others."""
     table, row = judged.table, rows[0]
     column, cell = table.columns[name], table.sheet.cells.get(table.place(name, row))
-    text = column.texts.get(row) or ("" if cell is None else cell.text)
     number = float(column.values[row])
-    slip = read = None
-    searched = True
+    slip, searched = None, True
     if beside is not None:
         try:
             slip = diagnose(judged, name, book.limits)
         except NotSearched:
             searched = False
-        read = reading(judged, name, row, book, beside)
     return Finding(
         table=title,
         cell=table.cell(name, row),
@@ -465,10 +446,10 @@ def _finding(
         consequential=beside is None,
         slip=slip,
         searched=searched,
-        reading=read,
+        reading=None if beside is None else reading(judged, name, row, book, beside),
         derivation=tuple(_derivation(judged, name, row)),
         nodes=_point(judged, row),
-        text=text,
+        text=column.texts.get(row) or ("" if cell is None else cell.text),
         count=len(table.rows),
     )
 
@@ -497,8 +478,7 @@ def _right_number(judged: Judgement, name: str, row: int) -> float:
 
 def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     """Where the right number comes from: its formula, and the same in numbers."""
-    weight, network = name.removesuffix("'"), judged.network
-    column = judged.columns[name]
+    weight, network, column = name.removesuffix("'"), judged.network, judged.columns[name]
     if column.taken[row] or (judged.gap > 1 and name == weight):
         return
     if weight in network.trained and judged.moves(weight):
@@ -517,21 +497,16 @@ def _derivation(judged: Judgement, name: str, row: int) -> Iterator[str]:
     else:
         formula, remark = judged.formula(name), ""
         values = {each: judged[each].full.value[row] for each in names_in(formula)}
-    numeric = replace(
-        TEXT,
-        symbol=lambda symbol: _in_brackets(values[symbol.text]),
-        number=lambda data: f"{data:g}",
-        beside=False,
-    )
+
+    def in_brackets(symbol: Symbol) -> str:
+        text = f"{values[symbol.text]:.6g}".replace("-", "−", 1)
+        return f"({text})" if values[symbol.text] < 0.0 else text
+
+    numeric = replace(TEXT, symbol=in_brackets, number=lambda data: f"{data:g}", beside=False)
     left = short(name)
     yield f"{left} = {short(TEXT.write(formula))}{remark}"
-    yield " " * (len(left) + 1) + f"= {numeric.write(formula)}"
-    yield " " * (len(left) + 1) + f"= {float(column.right.value[row]):.9g}"
-
-
-def _in_brackets(number: float) -> str:
-    text = f"{number:.6g}".replace("-", "−", 1)
-    return f"({text})" if number < 0.0 else text
+    for line in (numeric.write(formula), f"{float(column.right.value[row]):.9g}"):
+        yield f"{' ' * len(left)} = {line}"
 
 
 # --- what was not checked --------------------------------------------------------------------------
@@ -553,27 +528,19 @@ def _doubts(understood: Understanding, judged: Judgement, coarse: Mapping[str, F
     yield from understood.doubts
     if table.skipped:
         yield f"not read: {_places(table, table.skipped)}, which may be rows of the table"
-    found = {
-        name for name, source in understood.sources.items() if source not in ("assumed", "from the numbers")
-    }
-    held = {name.removesuffix("'") for name in judged.columns} | found
-    quantities = (*network.leaves, *network.formulas, *slopes.values())
-    absent = [name for name in quantities if name not in held and name not in network.unnamed]
+    held = {name.removesuffix("'") for name in judged.columns} | network.unnamed
+    held |= {name for name, source in understood.sources.items() if source not in _NOT_HELD}
+    absent = [name for name in (*network.leaves, *network.formulas, *slopes.values()) if name not in held]
     if absent and table.unread:
         yield f"not read: {listed(table.unread)}; and no column was read as {listed(absent)}"
-    if table.twice:
-        yield f"there a second time, with other numbers: {listed(table.twice)}"
+    if table.spare:
+        yield f"there a second time, with other numbers: {listed([each.header for each in table.spare])}"
     doubtful = {name: each.doubtful for name, each in judged.columns.items() if each.doubtful.any()}
     if doubtful:
         lacking = [name for name in guessed(understood) if name != RATE]
-        yield (
-            f"cannot be told right from wrong: {_cells(judged, doubtful)}; what differs there may be "
-            + (
-                f"{listed(lacking)}, which no cell holds: write it beside its name"
-                if lacking
-                else "the digits that are not printed"
-            )
-        )
+        unsaid = f"{listed(lacking)}, which no cell holds: write it beside its name"
+        why = unsaid if lacking else "the digits that are not printed"
+        yield f"cannot be told right from wrong: {_cells(judged, doubtful)}; what differs there may be {why}"
     unknown = {
         name: flags
         for name, column in judged.columns.items()

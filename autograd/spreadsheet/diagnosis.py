@@ -45,20 +45,12 @@ _LARGEST = 120  # names and numbers in a formula, beyond which it is not changed
 
 @dataclass(frozen=True)
 class Slip:
-    """A slip, in words.
+    """A slip, in words."""
 
-    Attributes
-    ----------
-    words : what is wrong.
-    formula : what was computed instead, in writing; ``""`` where the words say all.
-    share : of the wrong rows, how many it explains, from 0 to 1.
-    others : other slips that would give the same numbers.
-    """
-
-    words: str
-    formula: str = ""
-    share: float = 1.0
-    others: tuple[str, ...] = ()
+    words: str  # what is wrong
+    formula: str = ""  # what was computed instead; "" where the words say all
+    share: float = 1.0  # of the wrong rows that it explains
+    others: tuple[str, ...] = ()  # other slips that would give the same numbers
 
 
 class NotSearched(Exception):
@@ -67,17 +59,12 @@ class NotSearched(Exception):
 
 @dataclass
 class _Case:
-    """Printed numbers that are wrong, what belongs there, and what the formula may have read.
-
-    Attributes
-    ----------
-    rows : the rows of the table whose numbers the formula reads.
-    """
+    """Printed numbers that are wrong, what belongs there, and what the formula may have read."""
 
     name: str
     printed: Estimate
     right: Estimate
-    rows: Rows
+    rows: Rows  # of the table, whose numbers the formula reads
     values: Callable[[str], Estimate | None]
     limits: Limits
 
@@ -162,8 +149,7 @@ class _Sample:
                     continue
                 found = own if any(part in own for part in parts) else known
                 found[each] = applied(each, [self._operand(operand, own) for operand in each.operands])
-        value = own[formula] if formula in own else known[formula]
-        return np.asarray(value, float)
+        return np.asarray(self._operand(formula, own), float)
 
     def _operand(self, operand: Any, own: Mapping[Expression, Any]) -> Any:
         if isinstance(operand, tuple):
@@ -182,12 +168,7 @@ class _Sample:
 
 
 def diagnose(judged: Judgement, name: str, limits: Limits) -> Slip | None:
-    """The slip that explains the wrong numbers of a column; None if there is none that stands out.
-
-    Raises
-    ------
-    NotSearched : if more formulas were tried than `limits` allow, and none was found so far.
-    """
+    """The slip that explains a wrong column, or None; NotSearched if the limits end the search before."""
     column = judged.columns[name]
     rows = column.wrong[~np.isnan(column.printed.value[column.wrong])]
     if not len(rows) or len(judged.wrong_columns) > MANY:
@@ -216,17 +197,15 @@ def _bases(judged: Judgement, name: str) -> Iterator[Expression]:
     whole = judged.written_out(formula)
     if whole is not formula:
         yield whole
-    pair = split_derivative(name)
-    if pair is None:
+    if not split_derivative(name):
         return
-    top, bottom = pair
+    top, bottom = network.pair(name)
     steps = network.steps(top, bottom)
     for step in steps[1:-1]:
-        if step.paths and step.name.text not in network.parts(top):
-            rest = network.steps(step.name.text, bottom)
-            if rest and rest[-1].paths * step.paths == steps[-1].paths:
-                outer = network.symbol(derivative(top, step.name.text))
-                yield outer * network.closed(derivative(step.name.text, bottom))
+        middle = step.name.text
+        rest = network.steps(middle, bottom) if step.paths and middle not in network.parts(top) else []
+        if rest and rest[-1].paths * step.paths == steps[-1].paths:
+            yield network.symbol(derivative(top, middle)) * network.closed(derivative(middle, bottom))
 
 
 def _case(
@@ -248,15 +227,14 @@ def _case(
 
     @functools.cache
     def values(text: str) -> Estimate | None:
-        for where, row in STALE.items():
-            if text.endswith(f" {row}"):
-                plain = text.removesuffix(f" {row}")
-                # A column that is wrong from its own row above would explain anything that hardly changes.
-                each = judged[plain].full if plain == name and not trained else whole(plain)
-                return None if each is None else _moved(judged, plain, each, where, reads)
-        each = whole(text)
+        where = next((where for where, row in STALE.items() if text.endswith(f" {row}")), None)
+        plain = text if where is None else text.removesuffix(f" {STALE[where]}")
+        # A column that is wrong from its own row above would explain anything that hardly changes.
+        each = judged[name].full if where and plain == name and not trained else whole(plain)
         if each is None:
             return None
+        if where is not None:
+            return _moved(judged, plain, each, where, reads)
         return _drifted(judged, text, each, reads) if drift else each.take(reads)
 
     column = judged.columns[name]
@@ -268,15 +246,12 @@ def _moved(judged: Judgement, name: str, each: Estimate, where: str, rows: Rows)
     if where == "first":
         return each.take(np.zeros(len(rows), int))
     if where == "above":
-        value = np.where(rows > 0, each.value[np.maximum(rows - 1, 0)], math.nan)
-        return Estimate(value, each.error[np.maximum(rows - 1, 0)])
+        return each.moved_down().take(rows)
     last = judged.count - 1
-    below = each.take(np.minimum(rows + 1, last))
-    end = np.full(len(rows), math.nan), np.zeros(len(rows))
+    end = exactly(math.nan, judged.count)
     if name in judged.network.trained and judged.rate is not None and judged.moves(name):
-        after = judged.predictions(name)[0].take(rows)
-        end = after.value, after.error
-    return below.where(rows < last, Estimate(*end))
+        end = judged.predictions(name)[0]
+    return each.take(np.minimum(rows + 1, last)).where(rows < last, end.take(rows))
 
 
 def _drifted(judged: Judgement, name: str, each: Estimate, rows: Rows) -> Estimate:
@@ -323,10 +298,9 @@ def _found(judged: Judgement, case: _Case, bases: Sequence[Expression]) -> Slip 
     for other in others:
         words = f"{short(other)} stands where {short(case.name)} belongs"
         changes.append((0.0, Mutation(Symbol(other), words, 1.15, shown=False)))
-    if judged.count > 1:
-        for where, row in STALE.items():
-            symbol = Stale(network, case.name, where)
-            changes.append((0.0, Mutation(symbol, f"it is the value {row}", 1.12, shown=False)))
+    for where, row in STALE.items() if judged.count > 1 else ():
+        symbol = Stale(network, case.name, where)
+        changes.append((0.0, Mutation(symbol, f"it is the value {row}", 1.12, shown=False)))
     tries = [
         lambda: _of_one_number(judged, case),
         lambda: _best(case, changes),
@@ -347,7 +321,7 @@ def _first_whole(*tries: Callable[[], Slip | None]) -> Slip | None:
         except NotSearched:
             if some is None:
                 raise
-            return some
+            break
         if slip is not None and slip.share >= _WHOLE:
             return slip
         some = some or slip
@@ -405,19 +379,13 @@ def _best(case: _Case, changes: Sequence[_Try]) -> Slip | None:
 
 @dataclass
 class _Hit:
-    """A change that explains wrong numbers.
-
-    Attributes
-    ----------
-    share : of the wrong rows, how many.
-    rest : how far off it is, against what rounding allows.
-    """
+    """A change that explains wrong numbers."""
 
     change: Mutation
     cost: float
     value: Array
-    share: float
-    rest: float
+    share: float  # of the wrong rows
+    rest: float  # how far off it is, against what rounding allows
 
     @property
     def whole(self) -> bool:
@@ -467,12 +435,10 @@ def _of_number(case: _Case) -> Slip | None:
     if not (np.isfinite(ratio).all() and np.isfinite(spread).all()):
         return None
     factor = float(np.median(ratio))
-    if np.all(np.abs(ratio - factor) <= 2.0 * spread + 1e-12) and (
-        len(ratio) > 1 or _is_plain(factor, spread[0])
-    ):
+    enough = len(ratio) > 1 or _is_plain(factor, spread[0])
+    if enough and np.all(np.abs(ratio - factor) <= 2.0 * spread + 1e-12):
         plain = _plainest(factor, float(np.median(spread)))
-        words = "its sign is turned" if plain == -1.0 else f"it is {plain:g} times what it should be"
-        return Slip(words)
+        return Slip("its sign is turned" if plain == -1.0 else f"it is {plain:g} times what it should be")
     added = float(np.median(rest))
     if len(printed) > 1 and np.all(np.abs(rest - added) <= 2.0 * errors):
         return Slip(f"{_plainest(added, float(np.median(errors / abs(added)))):g} is added to it")
@@ -558,26 +524,19 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows, limits: Li
     def stale(each: str, where: str) -> bool:
         return not drift and each != RATE and (each != weight or where != "below") and judged.count > 1
 
+    added, step = descended(old, rate, -gradient), rate * gradient
+    first = Stale(network, weight, "first")
     changes: list[Mutation | Template] = [
         Mutation(old, "its update is missing: it stays as it is in the row above", 1.0, shown=False),
-        Mutation(
-            descended(old, rate, -gradient),
-            "the step is added, where it belongs subtracted: w + η ∂E/∂w",
-            1.0,
-        ),
-        *(
-            Mutation(each, f"{weight} itself is missing: only the step stands there", 1.2)
-            for each in (rate * gradient, -(rate * gradient))
-        ),
-        Mutation(
-            Stale(network, weight, "first"), "it is the value of the first row again", 1.07, shown=False
-        ),
+        Mutation(added, "the step is added, where it belongs subtracted: w + η ∂E/∂w", 1.0),
+        Mutation(step, f"{weight} itself is missing: only the step stands there", 1.2),
+        Mutation(-step, f"{weight} itself is missing: only the step stands there", 1.2),
+        Mutation(first, "it is the value of the first row again", 1.07, shown=False),
     ]
-    if not drift:
-        for other in network.trained:
-            if other != weight:
-                words = f"the update of {other} stands where that of {weight} belongs"
-                changes.append(Mutation(network.update(other), words, 1.15))
+    for other in network.trained if not drift else ():
+        if other != weight:
+            words = f"the update of {other} stands where that of {weight} belongs"
+            changes.append(Mutation(network.update(other), words, 1.15))
     names = [*map(network.gradient, network.trained), *network.trained, *network.formulas]
     changes += renamed(network, base, names, stale)
     changes += [change for change in reshaped(base) if change.words != f"{written(old)} is missing"]
@@ -590,22 +549,18 @@ def _of_update(judged: Judgement, name: str, weight: str, rows: Rows, limits: Li
         leaves = [*network.leaves, *network.formulas]
         more = [*renamed(network, whole, leaves, stale), *reshaped(whole)]
         tries.append(lambda: _best(case, [(0.0, each) for each in more]))
-    if not drift:
-        tries.append(lambda: _of_number(case))
+    tries += [] if drift else [lambda: _of_number(case)]
     return _first_whole(*tries)
 
 
 def _of_rate(judged: Judgement, case: _Case, weight: str, slope: str) -> Slip | None:
     """Another learning rate than the sheet's."""
-    old, step = case.values(weight), case.values(slope)
-    rate = case.values(RATE)
+    old, step, rate = map(case.values, (weight, slope, RATE))
     assert judged.rate is not None
     if old is None or step is None or rate is None:
         return None
     ratio = (old.value - case.printed.value) / step.value
-    error = (case.printed.error + old.error + 4e-15) / np.abs(step.value) + np.abs(
-        ratio
-    ) * step.error / np.abs(step.value)
+    error = (case.printed.error + old.error + 4e-15 + np.abs(ratio) * step.error) / np.abs(step.value)
     usable = np.isfinite(ratio) & np.isfinite(error)
     if not usable.any():
         return None

@@ -129,13 +129,6 @@ def descended(weight: Expression, rate: Expression, gradient: Expression) -> Exp
     return Apply(TABLE["sub"], (weight, Apply(TABLE["mul"], (rate, gradient))))
 
 
-def _total(terms: Iterable[Expression]) -> Expression:
-    total: Expression = Number(0.0)
-    for term in terms:
-        total = total + term
-    return total
-
-
 class Network:
     """The formulas of a recorded network.
 
@@ -143,18 +136,11 @@ class Network:
     ----------
     nodes : the labelled nodes of a recorded graph by label, each after its parents.
     output : the name of the loss.
-    weights : the names of the leaves that every update changes.
-    biases : the names of those that only change where a sheet has a gradient for them.
-    targets : the names of the leaves that only the loss reads.
+    weights : the leaves that every update changes.
+    biases : the leaves that only change where a sheet has a gradient for them.
+    targets : the leaves that only the loss reads.
     alike : names that are of one kind though they begin differently: ``{"o": "h"}``.
-    unnamed : the names of nodes to which nobody gave one: no sheet need have a column for them.
-
-    Attributes
-    ----------
-    leaves : what is given: the names of inputs, targets, weights and biases.
-    formulas : of each other quantity how it is computed, each after those that it needs.
-    trained : the weights and biases.
-    losses : the quantities that need a target, and the output.
+    unnamed : nodes without a label: no sheet need have a column for them.
     """
 
     def __init__(
@@ -175,8 +161,9 @@ class Network:
         self._symbols = {name: Symbol(name) for name in nodes}
         outline = Outline(nodes[output], [nodes[name] for name in self.leaves], branches=True)
         computed = [name for name, node in nodes.items() if node in outline.formulas]
+        # How each quantity is computed, each after those that it needs.
         self.formulas = {name: self._own(outline.formulas[nodes[name]]) for name in computed}
-        self.losses = {output, *targets}
+        self.losses = {output, *targets}  # then what needs a target, and the output
         for name, formula in self.formulas.items():
             if not self.losses.isdisjoint(names_in(formula)):
                 self.losses.add(name)
@@ -190,7 +177,7 @@ class Network:
         return self._symbols.setdefault(name, Symbol(name))
 
     def __contains__(self, name: str) -> bool:
-        """Whether the network has that quantity, or both of which it is a derivative."""
+        """Whether the network has the quantity, or both quantities of a derivative."""
         pair = split_derivative(name)
         return name in self.nodes if pair is None else pair[0] in self.formulas and pair[1] in self.nodes
 
@@ -215,9 +202,8 @@ class Network:
         pair = split_derivative(name)
         if pair is not None:
             return f"∂{self.kind(pair[0])}/∂{self.kind(pair[1])}"
-        match = _LETTERS.match(name)
-        letters = match[0] if match else name
-        return self._alike.get(letters, letters)
+        letters = _LETTERS.match(name)
+        return self._alike.get(letters[0], letters[0]) if letters else name
 
     @functools.cache  # noqa: B019  # a network lives as long as its problem
     def steps(self, top: str, bottom: str) -> list[Step]:
@@ -239,10 +225,9 @@ class Network:
 
     @functools.cache  # noqa: B019  # a network lives as long as its problem
     def simple(self, name: str) -> Expression:
-        """A derivative in closed form, with prediction − target for each part that equals that.
+        """A derivative in closed form, with p − t where people write that, as for softmax and cross-entropy.
 
-        As of softmax and cross-entropy, where people write p − t. It is equal where the targets add up to 1,
-        which is not known here: parts are compared on random numbers.
+        The two are equal where the targets add up to 1; parts are compared on random numbers that do.
         """
         closed = self.closed(name)
         drawn, targets = np.random.default_rng(0), sorted(self.targets)
@@ -286,24 +271,23 @@ class Network:
     def chain(self, name: str, printed: frozenset[str]) -> Expression:
         """A derivative by the chain rule, Σ ∂top/∂reader · ∂reader/∂bottom, from what is printed."""
         top, bottom = self.pair(name)
-        terms: list[Expression] = []
+        total: Expression = Number(0.0)
         for reader in self.readers(name):
             outer = derivative(top, reader)
             above: Expression = self.symbol(outer)
             if outer not in printed and any(derivative(top, each) in printed for each in self.readers(outer)):
                 above = self.chain(outer, printed)
-            terms.append(above * self.symbol(derivative(reader, bottom)))
-        return _total(terms)
+            total = total + above * self.symbol(derivative(reader, bottom))
+        return total
 
     @functools.cache  # noqa: B019  # a network lives as long as its problem
     def split(self, name: str) -> Expression:
         """A derivative by the parts of its top, where there are any: Σ ∂top/∂part · ∂part/∂bottom."""
         top, bottom = self.pair(name)
-        terms = [
-            self.closed(derivative(top, part)) * self.symbol(derivative(part, bottom))
-            for part in self.parts(top)
-        ]
-        return _total(terms)
+        total: Expression = Number(0.0)
+        for part in self.parts(top):
+            total = total + self.closed(derivative(top, part)) * self.symbol(derivative(part, bottom))
+        return total
 
     def inside(self, name: str) -> str:
         """The one operand of a quantity that is a function of a name: h1 of a_h1 = σ(h1); else ``""``."""
@@ -319,10 +303,8 @@ class Network:
     def readers(self, name: str) -> list[str]:
         """The quantities that the chain rule for a derivative goes through, apart from the top itself."""
         top, bottom = self.pair(name)
-        steps = self.steps(top, bottom)
-        return (
-            [reader.name.text for reader, _, _ in steps[-1].terms if reader.name.text != top] if steps else []
-        )
+        terms = [term for step in self.steps(top, bottom)[-1:] for term in step.terms]
+        return [reader.name.text for reader, _, _ in terms if reader.name.text != top]
 
     @staticmethod
     def pair(name: str) -> tuple[str, str]:
@@ -335,16 +317,12 @@ class Network:
         return self.closed(name) if split_derivative(name) else self.formulas[name]
 
     def in_order(self, names: Iterable[str]) -> list[str]:
-        """The names sorted so that each comes after what it is computed from."""
+        """Derivatives sorted so that each comes after what it is computed from."""
         forward = {name: turn for turn, name in enumerate(self.formulas)}
 
-        def key(name: str) -> tuple[int, int, int]:
-            pair = split_derivative(name)
-            if pair is None:
-                return 0, forward.get(name, -1), 0
-            top, bottom = pair
-            near = len(self.formulas) - forward.get(bottom, -1)
-            return 1 + (top == self.output), near, forward[top]
+        def key(name: str) -> tuple[bool, int, int]:
+            top, bottom = self.pair(name)
+            return top == self.output, -forward.get(bottom, -1), forward[top]
 
         return sorted(names, key=key)
 

@@ -34,15 +34,7 @@ class _CellError(Exception):
 
 
 class Reference(Symbol):
-    """A cell or an area that a formula refers to.
-
-    Attributes
-    ----------
-    text : as the formula writes it.
-    sheet : the name of the sheet; ``""`` for the formula's own.
-    first, last : its corners.
-    number : how many references there are before it in the formula.
-    """
+    """A cell or an area by its corners; `sheet` is ``""`` for the formula's own, `number` its place in it."""
 
     __slots__ = ("first", "last", "number", "sheet")
 
@@ -80,18 +72,11 @@ Operand = float | str | Area | None
 
 @dataclass
 class Formula:
-    """A formula taken apart.
+    """A formula taken apart."""
 
-    Attributes
-    ----------
-    text : as it stands in its cell.
-    expression : what it computes.
-    references, constants : what it refers to, and the numbers in it, in the order in which they are written.
-    """
-
-    text: str
+    text: str  # as it stands in its cell
     expression: Expression
-    references: list[Reference]
+    references: list[Reference]  # in the order in which they are written, as the numbers are
     constants: list[float]
 
     @functools.cached_property
@@ -106,12 +91,7 @@ class Formula:
         return TOKEN.sub(lambda token: next(names) if _refers(token) else token[0], self.text[1:])
 
     def compute(self, look: Callable[[Reference], Area]) -> Content:
-        """What the formula comes to, given the values of the cells of each reference.
-
-        Raises
-        ------
-        FormulaError : if it has a function that is not known here.
-        """
+        """The value, given the cells of each reference; a FormulaError for an unknown function."""
 
         def leaf(each: Any) -> Operand:
             if isinstance(each, Reference):
@@ -138,11 +118,9 @@ def _number(operand: Operand) -> float:
     if value is None:
         return 0.0
     if isinstance(value, str):
-        if value.startswith("#"):
-            raise _CellError(value)
-        read = read_number(value)
+        read = None if value.startswith("#") else read_number(value)
         if read is None:
-            raise _CellError("#VALUE!")
+            raise _CellError(value if value.startswith("#") else "#VALUE!")
         return read
     return value
 
@@ -151,14 +129,11 @@ def _numbers(operands: Sequence[Operand]) -> list[float]:
     """All numbers of the operands; texts in areas do not count."""
     found: list[float] = []
     for operand in operands:
-        if not isinstance(operand, tuple):
+        if isinstance(operand, tuple):
+            counted = [each for each in operand if isinstance(each, float) or str(each).startswith("#")]
+            found += map(_number, counted)
+        else:
             found.append(_number(operand))
-            continue
-        for value in operand:
-            if isinstance(value, str) and value.startswith("#"):
-                raise _CellError(value)
-            if isinstance(value, float):
-                found.append(value)
     return found
 
 
@@ -169,15 +144,11 @@ def _power(base: float, exponent: float) -> float:
     return float(result)
 
 
-_BINDING = {"^": 5, "*": 4, "/": 4, "+": 3, "-": 3, **dict.fromkeys(("=", "<>", "<", ">", "<=", ">="), 1)}
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
-    "=": operator.eq,
-    "<>": operator.ne,
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt, ">": operator.gt,
+    "<=": operator.le, ">=": operator.ge,
+}  # fmt: skip
+_BINDING = {"^": 5, "*": 4, "/": 4, "+": 3, "-": 3, **dict.fromkeys(_COMPARED, 1)}
 _SIGN = 7  # how tightly a sign binds: −A1^2 is (−A1)²
 
 
@@ -303,14 +274,8 @@ def _reference(token: re.Match[str], book: Book | None, number: int) -> Referenc
 
 
 def parsed(text: str, book: Book | None = None) -> Formula:
-    """A formula, which begins with an equals sign, taken apart.
+    """A formula, which begins with an equals sign, taken apart; a FormulaError if it has unknown parts.
 
-    Raises
-    ------
-    FormulaError : if it is not one, or has parts that are not known here.
-
-    Examples
-    --------
     >>> formula = parsed("=0.5*(D9-$S$9)^2")
     >>> [each.text for each in formula.references]
     ['D9', '$S$9']
@@ -409,10 +374,7 @@ class Calculator:
         self._refused: set[tuple[str, Place]] = set()
 
     def fill(self, sheet: Sheet, every: bool = False) -> None:
-        """Give the formulas without a value theirs; or, if `every`, all formulas.
-
-        One that cannot be computed here stays without.
-        """
+        """Compute formulas that have no value, or `every` formula; one that is not known keeps none."""
         if every:
             for cell in sheet.cells.values():
                 if cell.formula:

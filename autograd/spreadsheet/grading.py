@@ -61,7 +61,7 @@ class Quantity:
         nothing, never = exactly(math.nan, count), np.zeros(count, bool)
         self.printed, self.texts = nothing, never
         if column is not None:
-            self.printed = Estimate(column.values[:count], column.slack[:count])
+            self.printed = Estimate(column.values, column.slack).take(slice(0, count))
             self.texts = np.isin(np.arange(count), list(column.texts))
         self.full = self.own = self.right = self.computed = nothing
         self.bad = self.taken = self.doubtful = never
@@ -96,49 +96,34 @@ class Quantity:
         """Fill in the states; cells that are `taken` as they stand need no computing."""
         self.right, self.taken = right, taken
         known = np.isfinite(right.value) & np.isfinite(right.error)
-        empty = np.isnan(self.printed.value)
-        there = np.flatnonzero(~empty)
-        inside = np.zeros(len(empty), bool)
-        if len(there):
-            inside[there[0] : there[-1]] = True
-        text_wrong = taken | (known & ~follows)
-        self.states = np.select(
-            [
-                self.texts & text_wrong,
-                self.texts & follows,
-                self.texts,
-                empty & inside & known,  # an empty cell in the middle
-                empty,
-                taken,
-                ~known,
-                fits,
-                follows,
-            ],
-            [WRONG, FOLLOWS, UNKNOWN, WRONG, MISSING, RIGHT, UNKNOWN, RIGHT, FOLLOWS],
-            WRONG,
-        ).astype(np.int8)
+        empty, texts = np.isnan(self.printed.value), self.texts
+        there = np.maximum.accumulate(~empty) & np.maximum.accumulate(~empty[::-1])[::-1]
+        cases = [
+            (texts & (taken | (known & ~follows)), WRONG),
+            (texts & follows, FOLLOWS),
+            (texts, UNKNOWN),
+            (empty & there & known, WRONG),  # an empty cell in the middle
+            (empty, MISSING),
+            (taken, RIGHT),
+            (~known, UNKNOWN),
+            (fits, RIGHT),
+            (follows, FOLLOWS),
+        ]
+        states = np.select([each for each, _ in cases], [state for _, state in cases], WRONG)
+        self.states = states.astype(np.int8)
 
 
 @dataclass(kw_only=True)
 class Premises:
-    """What a table is judged by.
-
-    Attributes
-    ----------
-    given : inputs, targets and biases that the table does not hold, and weights of the first row.
-    rate : the learning rate of each row; None if it is not known, and then no update is judged.
-    after : whether a row holds its weights after its own update.
-    gap : how many updates there are from one row to the next.
-    momentum : the factor μ in v ← μ v + ∂E/∂w, w ← w − η v.
-    """
+    """What a table is judged by."""
 
     table: Table
     network: Network
-    given: dict[str, Estimate]
-    rate: Estimate | None = None
-    after: bool = False
-    gap: int = 1
-    momentum: float = 0.0
+    given: dict[str, Estimate]  # what the table does not hold, and weights of the first row
+    rate: Estimate | None = None  # of each row; None: it is not known, and no update is judged
+    after: bool = False  # a row holds its weights after its own update
+    gap: int = 1  # updates from one row to the next
+    momentum: float = 0.0  # the factor μ in v ← μ v + ∂E/∂w, w ← w − η v
 
     def judged(self, rows: int | None = None, rate: Estimate | None = None, **how: Any) -> Judgement:
         return Judgement(self, rows, rate, **how)
@@ -186,7 +171,8 @@ class Judgement:
         self._quantities: dict[str, Quantity] = {}  # those that are computed, in order
         self._replays: dict[bytes, dict[str, Estimate]] = {}  # by learning rate
         self._leaves()
-        self._forward()
+        for name, formula in self.network.formulas.items():
+            self._settle(name, [formula], names_in(formula))
         self._gradients()
         self._updates()
 
@@ -333,10 +319,6 @@ class Judgement:
                 full.value[row + 1], full.error[row + 1] = after.value[0], after.error[0]
 
     # --- the forward pass and the gradients --------------------------------------------------------
-
-    def _forward(self) -> None:
-        for name, formula in self.network.formulas.items():
-            self._settle(name, [formula], names_in(formula))
 
     def _gradients(self) -> None:
         network = self.network

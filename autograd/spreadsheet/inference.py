@@ -27,7 +27,7 @@ from .problem import Problem
 from .tables import Given, Table
 from .vocabulary import EPOCH, MOMENTUM, RATE, updated
 
-__all__ = ["NO_CHANGE", "NotUnderstood", "Understanding", "understand"]
+__all__ = ["NO_CHANGE", "Context", "NotUnderstood", "Understanding", "understand"]
 
 _LOOK = 12  # rows by which readings are compared
 _MOST_UPDATES = 1_000  # from one row to the next
@@ -45,81 +45,54 @@ class NotUnderstood(ValueError):
 
 @dataclass(kw_only=True)
 class Understanding(Premises):
-    """A table with all that is needed to judge it.
-
-    Attributes
-    ----------
-    sources : where each of these numbers is from, by name.
-    notes : what there is to say about how the sheet was read.
-    headings : headings that were mistyped, and what they should be.
-    faults : what the sheet says of its learning rate that cannot be right.
-    doubts : why the sheet cannot be called right, though nothing in it may be wrong.
-    """
+    """A table with all that is needed to judge it."""
 
     problem: Problem
     loss: str
-    sources: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    headings: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)  # of the numbers that no column holds
+    notes: list[str] = field(default_factory=list)  # how the sheet was read
+    headings: list[str] = field(default_factory=list)  # mistyped ones, and what they should be
+    faults: list[str] = field(default_factory=list)  # what it says of its learning rate that cannot be right
+    doubts: list[str] = field(default_factory=list)  # why it cannot be called right
 
 
-def understand(
-    table: Table,
-    beside: Sequence[Given],
-    problem: Problem,
-    book: Book,
-    lr: float | None,
-    biases: tuple[str, ...] | None = None,
-) -> Understanding:
-    """Work out what the table does not say.
+@dataclass(frozen=True)
+class Context:
+    """What is known of a table from outside."""
 
-    Parameters
-    ----------
-    beside : what stands on the sheet beside its name, the nearest first.
-    lr : the learning rate, if the user gave it.
-    biases : those that the network has; by default those by which the numbers come about.
-
-    Raises
-    ------
-    NotUnderstood : if too much is missing.
-    """
-    return _Reader(table, beside, problem, book, biases).read(lr)
+    problem: Problem
+    book: Book
+    beside: Sequence[Given]  # what stands on the sheet beside its name, the nearest first
+    lr: float | None = None  # the learning rate, if the user gave it
+    biases: tuple[str, ...] | None = None  # those of the network; None: those by which the numbers come about
 
 
-def _median(numbers: npt.NDArray[np.float64]) -> float:
-    """The number in the middle of those that are finite; nan if none is."""
-    finite = numbers[np.isfinite(numbers)]
-    return float(np.median(finite)) if finite.size else math.nan
+def understand(table: Table, context: Context) -> Understanding:
+    """Work out what the table does not say, or raise NotUnderstood."""
+    return _Reader(table, context).read()
 
 
-def _told(chosen: Iterable[Given]) -> tuple[dict[str, float], dict[str, str]]:
+def _told(chosen: Iterable[Given]) -> _Told:
     """By name the numbers, and where each stands."""
     chosen = list(chosen)
     return {each.name: each.value for each in chosen}, {each.name: reference(each.place) for each in chosen}
 
 
+_Told = tuple[dict[str, float], dict[str, str]]  # numbers by name, and where each is from
+
+
 class _Reader:
-    def __init__(
-        self,
-        table: Table,
-        beside: Sequence[Given],
-        problem: Problem,
-        book: Book,
-        biases: tuple[str, ...] | None,
-    ) -> None:
-        self.table, self.beside, self.problem, self.book = table, beside, problem, book
-        self.biases = biases
+    def __init__(self, table: Table, context: Context) -> None:
+        self.table, self.context, self.problem = table, context, context.problem
         self.count = len(table.rows)
 
-    def read(self, lr: float | None) -> Understanding:
+    def read(self) -> Understanding:
         found = self._targets(self._forward())
         self._epochs(found)
-        self._rate(found, lr)
+        self._rate(found, self.context.lr)
         if found.momentum:
-            said = ", ".join(dict.fromkeys(reference(each.place) for each in self._stated(MOMENTUM)[:1]))
-            found.sources[MOMENTUM] = said or "by trying"
+            stated = self._stated(MOMENTUM)
+            found.sources[MOMENTUM] = reference(stated[0].place) if stated else "by trying"
             found.notes.append(f"momentum μ = {found.momentum:g} ({found.sources[MOMENTUM]})")
         return found
 
@@ -128,11 +101,9 @@ class _Reader:
 
         A sheet that has columns of velocities tells of one: then it need only explain them better.
         """
-        column = self.table.columns.get(MOMENTUM)
-        stated = [each.value for each in self._stated(MOMENTUM)]
-        stated += [] if column is None else [float(column.values[0])]
         if found.gap > 1:
             return
+        stated = [value for value, _ in self._said(MOMENTUM)]
         told = any(_VELOCITY.search(title.lower()) for title in self.table.ignored)
         plain, most = found.judged(), 0.0
         rates = [found.rate] if found.rate is not None else []
@@ -160,22 +131,17 @@ class _Reader:
     # --- readings of one quantity ------------------------------------------------------------------
 
     def _stated(self, name: str) -> list[Given]:
-        return [each for each in self.beside if each.name == name]
+        return [each for each in self.context.beside if each.name == name]
 
     def _options(
         self, standard: Sequence[Mapping[str, float]], solved: Callable[[], Mapping[str, float] | None]
-    ) -> Iterator[tuple[dict[str, float], dict[str, str]]]:
+    ) -> Iterator[_Told]:
         """Readings of several quantities, the likeliest first: numbers and where they are from."""
         missing = [name for name in standard[0] if name not in self.table.columns]
         stated = {name: self._stated(name) for name in missing}
-        if not missing:
-            yield {}, {}
-            return
-        most = max(map(len, stated.values()))
-        for turn in range(min(most, 4)):
-            if all(stated.values()):
-                yield _told(each[min(turn, len(each) - 1)] for each in stated.values())
         if all(stated.values()):
+            for turn in range(min(max(map(len, stated.values()), default=1), 4)):
+                yield _told(each[min(turn, len(each) - 1)] for each in stated.values())
             return
         for numbers in standard:
             yield self._read_or_assumed(missing, numbers)
@@ -183,9 +149,7 @@ class _Reader:
         if found is not None:
             yield {name: found[name] for name in missing}, dict.fromkeys(missing, "from the numbers")
 
-    def _read_or_assumed(
-        self, names: Iterable[str], numbers: Mapping[str, float]
-    ) -> tuple[dict[str, float], dict[str, str]]:
+    def _read_or_assumed(self, names: Iterable[str], numbers: Mapping[str, float]) -> _Told:
         """What stands beside the names, and what the problem says for those where nothing does."""
         values, sources = {}, {}
         for name in names:
@@ -194,19 +158,16 @@ class _Reader:
             sources[name] = reference(stated[0].place) if stated else "assumed"
         return values, sources
 
-    def _weights(self) -> tuple[dict[str, float], dict[str, str]]:
+    def _weights(self) -> _Told:
         """The weights of the first row, also of those that a column holds: it may hold later ones."""
         values, sources = self._read_or_assumed(self.problem.weights, self.problem.weights)
-        columns = self.table.columns
-        held = [name for name in values if name in columns and not math.isnan(columns[name].values[0])]
+        held = [name for name, each in self.table.columns.items() if not math.isnan(each.values[0])]
         return values, {name: source for name, source in sources.items() if name not in held}
 
-    def _biases(
-        self, inputs: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[str, ...], dict[str, float], dict[str, str]]]:
+    def _biases(self, inputs: Mapping[str, float]) -> Iterator[tuple[tuple[str, ...], *_Told]]:
         columns = self.table.columns
-        if self.biases is not None:
-            yield self._zero_where_unsaid(self.biases)
+        if self.context.biases is not None:
+            yield self._zero_where_unsaid(self.context.biases)
             return
         for names in reversed(self.problem.biases):  # some of them are there
             held = {name: self._stated(name)[0].value for name in names if self._stated(name)}
@@ -232,9 +193,7 @@ class _Reader:
                 solved = {name: value if abs(value) > _SMALL else 0.0 for name, value in solved.items()}
                 yield names, solved, dict.fromkeys(names, "from the numbers")
 
-    def _zero_where_unsaid(
-        self, names: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], dict[str, float], dict[str, str]]:
+    def _zero_where_unsaid(self, names: tuple[str, ...]) -> tuple[tuple[str, ...], *_Told]:
         """These biases, 0 where the sheet does not say them."""
         unsaid = [name for name in names if name not in self.table.columns]
         return names, *self._read_or_assumed(unsaid, dict.fromkeys(unsaid, 0.0))
@@ -254,22 +213,21 @@ class _Reader:
     ) -> dict[str, float] | None:
         """The numbers, the same in all rows, by which the columns come about from those before them.
 
-        Gauss and Newton's method; what fits worse counts less, so that a column with a slip is outvoted.
+        By Gauss and Newton's method; what fits worse counts less, so a column with a slip is outvoted.
         """
+        rows = min(rows, self.count)
         columns = {name: column.values[:rows] for name, column in self.table.columns.items()}
         start = {name: number for name, number in start.items() if name not in columns}
-        rows = min(rows, self.count)
         known = {name: np.full(rows, number) for name, number in given.items() if name not in start} | columns
         if not {*network.leaves} - {*network.targets} <= {*known, *start}:
             return None
         point = np.array(list(start.values()))
         residuals: npt.NDArray[np.float64] = np.zeros(0)
         for _ in range(_ROUNDS):
-            residuals = self._residuals(network, dict(zip(start, point)), known)
-            moved = [
+            residuals, *moved = (
                 self._residuals(network, dict(zip(start, point + step)), known)
-                for step in 1e-4 * np.eye(len(point))
-            ]
+                for step in (0.0, *(1e-4 * np.eye(len(point))))
+            )
             slopes = np.stack([(each - residuals) / 1e-4 for each in moved], axis=1)
             usable = np.isfinite(residuals) & np.isfinite(slopes).all(axis=1) & slopes.any(axis=1)
             weight = 1.0 / np.sqrt(np.abs(residuals[usable]) + 1e-12)
@@ -315,14 +273,9 @@ class _Reader:
         self, loss: str, biases: tuple[str, ...], values: Mapping[str, float], after: bool
     ) -> Understanding:
         given = {name: exactly(value, self.count) for name, value in values.items()}
-        return Understanding(
-            table=self.table,
-            problem=self.problem,
-            network=self.problem.network(loss, biases),
-            given=given,
-            after=after,
-            loss=loss,
-        )
+        network = self.problem.network(loss, biases)
+        how: dict[str, Any] = {"given": given, "after": after, "loss": loss}
+        return Understanding(table=self.table, problem=self.problem, network=network, **how)
 
     def _forward(self) -> Understanding:
         """Inputs, biases, and whether a row holds its weights before or after its update."""
@@ -336,15 +289,12 @@ class _Reader:
                     known = {**targets, **weights, **values, **biases}
                     found = self._candidate(loss, names, known, after)
                     found.sources = {**weight_sources, **sources, **bias_sources}
-                    judged = found.judged(_LOOK)
-                    early = [name for name in found.network.formulas if name not in found.network.losses]
-                    wrong = [len(judged[name].wrong) for name in early]
-                    score = sum(map(bool, wrong)), sum(wrong)
+                    score = self._early(found)
                     # Another order of rows, or a bias that nobody names, must explain more than it spoils.
                     penalty = after or "from the numbers" in bias_sources.values()
                     if best is None or (score[0] + penalty, score[1]) < best[0]:
                         best = score, found
-                    if not any(wrong) or not any(name in self.table.columns for name in weights):
+                    if score == (0, 0) or not any(name in self.table.columns for name in weights):
                         break
                 if best is not None and best[0] == (0, 0):
                     return best[1]
@@ -361,9 +311,14 @@ class _Reader:
             return found
         other = self._candidate(found.loss, found.network.biases, {**known, **solved}, found.after)
         other.sources = {**found.sources, **dict.fromkeys(solved, "from the numbers")}
-        judged = other.judged(_LOOK)
-        early = [name for name in other.network.formulas if name not in other.network.losses]
-        return other if sum(map(bool, (len(judged[name].wrong) for name in early))) < score[0] else found
+        return other if self._early(other)[0] < score[0] else found
+
+    @staticmethod
+    def _early(found: Understanding) -> tuple[int, int]:
+        """How many columns of the forward pass, up to the losses, are wrong, and how many of their cells."""
+        judged, network = found.judged(_LOOK), found.network
+        wrong = [len(judged[name].wrong) for name in network.formulas if name not in network.losses]
+        return sum(map(bool, wrong)), sum(wrong)
 
     def _targets(self, found: Understanding) -> Understanding:
         """The targets, and how the loss is defined."""
@@ -393,28 +348,26 @@ class _Reader:
 
     def _said_rate(self) -> Estimate | None:
         """The learning rate that the sheet states, if it states one."""
-        column, stated = self.table.columns.get(RATE), self._stated(RATE)
+        column, stated = self.table.columns.get(RATE), {each.value for each in self._stated(RATE)}
         if column is not None and not np.isnan(column.values).any():
             return Estimate(column.values, np.zeros(self.count))
-        return exactly(stated[0].value, self.count) if len({each.value for each in stated}) == 1 else None
+        return exactly(stated.pop(), self.count) if len(stated) == 1 else None
 
     def _epochs(self, found: Understanding) -> None:
         column = self.table.columns.get(EPOCH)
         if column is None or self.count < 3:
             return
-        gaps = np.diff(column.values)
-        if not np.all(gaps == gaps[0]):
+        gap, *others = map(float, np.diff(column.values))
+        if any(other != gap for other in others):
             found.doubts.append(f"the numbers in column {column.header} do not go up evenly")
-        elif gaps[0] > 1 and gaps[0].is_integer():
-            if found.after or gaps[0] > _MOST_UPDATES:
+        elif gap > 1.0 and gap.is_integer():
+            if found.after or gap > _MOST_UPDATES:
                 raise NotUnderstood(
-                    f"its rows are {gaps[0]:g} epochs apart, too far to compute one from the one before"
+                    f"its rows are {gap:g} epochs apart, too far to compute one from the one before"
                 )
-            found.gap = int(gaps[0])
-            found.notes.append(
-                f"the rows are {found.gap} epochs apart: each is computed from the one before by "
-                f"{found.gap} updates"
-            )
+            found.gap = int(gap)
+            how = f"each is computed from the one before by {gap:g} updates"
+            found.notes.append(f"the rows are {gap:g} epochs apart: {how}")
 
     # --- the learning rate -------------------------------------------------------------------------
 
@@ -435,18 +388,18 @@ class _Reader:
                 where = "" if source == "from the updates" else f" ({source})"
                 found.faults.append(f"the updates use η = {used:.9g}{where}, --lr says {lr:g}")
             return
-        said = [(float(value), source) for value, source in self._said()]
+        said = self._said(RATE)
         found.faults.clear()
         found.doubts.clear()
         if said and all(value != lr for value, _ in said):
             found.faults.append(f"{said[0][1]} says η = {said[0][0]:g}, --lr says {lr:g}")
         self._settle(found, asked, "--lr")
 
-    def _said(self) -> list[tuple[float, str]]:
-        """The learning rates that the sheet states, and where."""
-        column = self.table.columns.get(RATE)
-        said = [(float(value), f"column {RATE}") for value in dict.fromkeys(column.values if column else ())]
-        return said + [(each.value, reference(each.place)) for each in self._stated(RATE)]
+    def _said(self, name: str) -> list[tuple[float, str]]:
+        """The learning rates, or momenta, that the sheet states, and where."""
+        column = self.table.columns.get(name)
+        said = [(float(value), f"column {name}") for value in dict.fromkeys(column.values if column else ())]
+        return said + [(each.value, reference(each.place)) for each in self._stated(name)]
 
     def _own_rate(self, found: Understanding) -> None:
         column, stated = self.table.columns.get(RATE), self._stated(RATE)
@@ -456,7 +409,7 @@ class _Reader:
             place = self.table.cell(RATE, row)
             found.faults.append(f"{place} holds {text:.40}, where a learning rate belongs")
         if column is not None and not np.isnan(column.values).all():
-            values = np.where(np.isnan(column.values), _median(column.values), column.values)
+            values = np.where(np.isnan(column.values), np.nanmedian(column.values), column.values)
             self._settle(found, Estimate(values, np.zeros(self.count)), f"column {column.header}")
             return
         if self.count < 2 and not updates:
@@ -479,15 +432,12 @@ class _Reader:
         if found.gap > 1 or not any(name in judged.columns for name in found.network.trained):
             self._guess(found, judged)
             return
-        best, most = None, (False, 0.0)  # downhill, if that explains any of them
-        for ratio in self._ratios(judged):
-            share = self._fit(judged, ratio)
-            score = bool(ratio.value[0] > 0.0 and share), share
-            if best is None or score > most:
-                best, most = ratio, score
-            if most == (True, 1.0):
-                break
-        if best is None or not most[1]:
+        fits = [(self._fit(judged, ratio), ratio) for ratio in self._ratios(judged)]
+        # Downhill, if that explains any of them.
+        most, best = max(
+            fits, key=lambda each: (each[1].value[0] > 0.0 < each[0], each[0]), default=(0.0, None)
+        )
+        if best is None or not most:
             found.doubts.append(
                 "the updates are not checked: the learning rate is nowhere stated, and they do not tell it. "
                 "Give it with --lr"
@@ -548,16 +498,11 @@ class _Reader:
                 continue
             yield self._rounded(float(np.median(ratios[usable])), float(np.median(errors[usable])))
             slope, step = slope[usable], step[usable]
-            squares = float(np.sum(slope * slope))
+            squares, size = float(np.sum(slope * slope)), float(np.sum(np.abs(slope)))
             if squares:
-                spread = float(np.sum(np.abs(slope)) * np.max(slack[usable]) / squares)
-                whole = float(np.sum(slope) / np.sum(np.abs(slope))) if np.any(slope) else 0.0
-                yield self._rounded(
-                    float(np.sum(step) / np.sum(slope))
-                    if abs(whole) > 0.9
-                    else float(np.sum(step * slope)) / squares,
-                    spread,
-                )
+                one_sign = abs(float(np.sum(slope))) > 0.9 * size
+                rate = np.sum(step) / np.sum(slope) if one_sign else np.sum(step * slope) / squares
+                yield self._rounded(float(rate), size * float(np.max(slack[usable])) / squares)
 
     def _rounded(self, rate: float, error: float) -> Estimate:
         short = shortest(rate, error + 1e-9 * abs(rate))
@@ -582,18 +527,15 @@ class _Reader:
 
     def _by_use(self, found: Understanding) -> tuple[float, str] | None:
         """The number outside the table that the update formulas multiply with, if most of them agree."""
-        table, calculator = self.table, Calculator(self.book)
+        table, calculator = self.table, Calculator(self.context.book)
         votes: Counter[tuple[float, str]] = Counter()
         for name in found.network.trained:
             later = updated(name) if updated(name) in table.columns else name
             row = 0 if found.after or later != name else 1
             if later not in table.columns or row >= self.count:
                 continue
-            text = table.sheet.formula(table.place(later, row))
-            if not text:
-                continue
             try:
-                formula = parsed(text, self.book)
+                formula = parsed(table.sheet.formula(table.place(later, row)), self.context.book)
                 outside = {
                     (value, each.text.replace("$", ""))
                     for each in formula.references
@@ -603,11 +545,11 @@ class _Reader:
                 }
             except FormulaError:
                 continue
-            numbers = set(formula.constants)
+            numbers = set(formula.constants) - {1.0} or {1.0}
             if len(outside) == 1:
                 votes.update(outside)
-            elif not outside and len(numbers - {1.0}) <= 1:
-                votes.update({(float(each), "in the formulas") for each in numbers - {1.0} or {1.0}})
+            elif not outside and len(numbers) == 1:
+                votes.update({(float(numbers.pop()), "in the formulas")})
         if not votes:
             return None
         (value, source), count = votes.most_common(1)[0]

@@ -30,17 +30,13 @@ STALE = {"above": "of the row above", "below": "of the row below", "first": "of 
 _ADD, _SUB, _MUL, _DIV, _NEG, _POW, _SIGMOID, _EXP = (
     TABLE[name] for name in ("add", "sub", "mul", "div", "neg", "pow", "sigmoid", "exp")
 )
+_SUMS = (_ADD, _SUB, _NEG)
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "exp", "softplus")
 """Functions that stand for one another."""
 
 
 class Stale(Symbol):
-    """A quantity of another row.
-
-    Attributes
-    ----------
-    name, where : the quantity, and a key of `STALE`.
-    """
+    """A quantity of another row, `where` in `STALE`."""
 
     __slots__ = ("_trained", "name", "where")
 
@@ -56,40 +52,28 @@ class Stale(Symbol):
         return f"{short(self.name)} is taken from {STALE[self.where].removeprefix('of ')}{why}"
 
 
+@dataclass(eq=False)
 class Mutation:
-    """A changed formula.
+    """A changed formula; `cost`: how far-fetched it is; `shown`: whether the whole of it is shown."""
 
-    Attributes
-    ----------
-    cost : how far-fetched it is.
-    shown : whether the whole formula is worth showing.
-    """
-
-    def __init__(
-        self,
-        formula: Expression | Callable[[], Expression],
-        differs: str | Callable[[], str] | Expression,
-        cost: float,
-        shown: bool = True,
-        before: Mutation | None = None,
-    ) -> None:
-        """`differs` says how, or from what; `before` is the mutation that came first, of two."""
-        self._formula, self._differs, self._before = formula, differs, before
-        self.cost, self.shown = cost, shown
+    made: Expression | Callable[[], Expression]  # the formula, or how it is made when it is asked for
+    differs: str | Callable[[], str] | Expression  # how, or from what
+    cost: float
+    shown: bool = True
+    before: Mutation | None = None  # that came first, of two
 
     @cached_property
     def formula(self) -> Expression:
-        """The formula, made when it is asked for."""
-        return self._formula if isinstance(self._formula, Expression) else self._formula()
+        return self.made if isinstance(self.made, Expression) else self.made()
 
     @cached_property
     def words(self) -> str:
         """How it differs."""
-        differs = self._differs
+        differs = self.differs
         if isinstance(differs, Expression):
             differs = _difference(differs, self.formula)
         words = differs if isinstance(differs, str) else differs()
-        return words if self._before is None else f"{self._before.words}, and {words}"
+        return words if self.before is None else f"{self.before.words}, and {words}"
 
 
 @dataclass(frozen=True)
@@ -103,21 +87,13 @@ class Hole:
 
 @dataclass(frozen=True)
 class Template:
-    """A formula with one hole or two: as many mutations as there are ways to fill them.
+    """A formula with one hole or two: as many mutations as there are ways to fill them."""
 
-    Attributes
-    ----------
-    base : the formula that was changed.
-    formula : the same with the symbols of the holes in it.
-    cost : how far-fetched it is whatever fills them.
-    before : the mutation of which `base` is the formula, of two mutations.
-    """
-
-    base: Expression
-    formula: Expression
+    base: Expression  # before the change
+    formula: Expression  # with the symbols of the holes in it
     holes: Sequence[Hole]
-    cost: float = 0.0
-    before: Mutation | None = None
+    cost: float = 0.0  # whatever fills them
+    before: Mutation | None = None  # that has `base` as its formula, of two mutations
 
     @property
     def least(self) -> float:
@@ -164,13 +140,13 @@ def _terms(formula: Expression) -> list[Term]:
     pending = [(True, formula)]
     while pending:
         plus, each = pending.pop()
-        if isinstance(each, Apply) and each.row in (_ADD, _SUB):
-            left, right = each.operands
-            pending += [(plus ^ (each.row is _SUB), right), (plus, left)]
-        elif isinstance(each, Apply) and each.row is _NEG:
+        if not isinstance(each, Apply) or each.row not in _SUMS:
+            found.append((plus, each))
+        elif each.row is _NEG:
             pending.append((not plus, each.operands[0]))
         else:
-            found.append((plus, each))
+            left, right = each.operands
+            pending += [(plus ^ (each.row is _SUB), right), (plus, left)]
     return found
 
 
@@ -207,13 +183,11 @@ def _places(formula: Expression) -> list[tuple[Path, Expression, Apply | None]]:
         path, each, _ = place = pending.pop()
         found.append(place)
         if isinstance(each, Apply):
-            for position in range(len(each.operands) - 1, -1, -1):
-                operand = each.operands[position]
-                if isinstance(operand, tuple):
-                    for within in range(len(operand) - 1, -1, -1):
-                        pending.append(((*path, (position, within)), operand[within], each))
-                else:
-                    pending.append(((*path, (position, None)), operand, each))
+            for position, operand in reversed([*enumerate(each.operands)]):
+                several = enumerate(operand) if isinstance(operand, tuple) else [(None, operand)]
+                pending += [
+                    ((*path, (position, within)), part, each) for within, part in reversed([*several])
+                ]
     return found
 
 
@@ -253,22 +227,16 @@ def _put_all(formula: Expression, paths: Sequence[Path], new: Expression) -> Exp
 
 Change = tuple[Expression, Callable[[], str], float]  # of a part: what it becomes, in words, the cost
 
-_SUMS = (_ADD, _SUB, _NEG)
-
 
 @functools.lru_cache(maxsize=64)
 def reshaped(formula: Expression) -> list[Mutation]:
     """The formula with one thing dropped, turned, repeated or left without its parentheses."""
     found = []
     for path, part, within in _places(formula):
-        inner = (
-            within is not None
-            and isinstance(part, Apply)
-            and any(part.row in alike and within.row in alike for alike in ((_MUL,), _SUMS))
-        )
+        rows = {part.row, within.row} if within is not None and isinstance(part, Apply) else {None}
+        inner = rows <= {_MUL} or rows <= {*_SUMS}  # of a product or a sum, which is changed as a whole
         for new, words, cost in () if inner else _in_itself(part):
-            whole = functools.partial(_put, formula, path, new)
-            found.append(Mutation(whole, words, cost))
+            found.append(Mutation(functools.partial(_put, formula, path, new), words, cost))
     return found
 
 
@@ -465,7 +433,7 @@ def _all_stale(network: Network, formula: Expression, stale: IsStale) -> Iterato
 
 
 def pairs(network: Network, base: Expression, names: Sequence[str]) -> Iterator[Template]:
-    """Two changes at once, the second of which takes a name for one of its kind."""
+    """Two changes at once; the second takes a name for another of its kind."""
 
     def fills(name: str) -> list[tuple[Symbol, float]]:
         return [(Symbol(other), 1.0) for other in kin(network, name, names)]

@@ -35,21 +35,14 @@ _NUMBERS = ("float", "percentage", "currency")
 
 
 def open_document(path: Path, archive: zipfile.ZipFile, limits: Limits) -> Book:
-    """The spreadsheet in an archive.
-
-    Raises
-    ------
-    SheetError : if it is damaged, protected, no spreadsheet, or passes a limit.
-    """
+    """The spreadsheet in an archive; a SheetError if it is damaged, protected or passes a limit."""
     with whole(path):
         held = archive.namelist()
         if "content.xml" not in held:
             raise SheetError(f"{path.name} is an OpenDocument file without content: save it again")
         parts = Parts(path, archive, limits, _INLINE)
-        protected = "META-INF/manifest.xml" in held and any(
-            tag == "encryption-data" for tag, _, _ in parts.elements("META-INF/manifest.xml")
-        )
-        if protected:
+        manifest = "META-INF/manifest.xml"
+        if manifest in held and any(tag == "encryption-data" for tag, _, _ in parts.elements(manifest)):
             raise SheetError(
                 f"{path.name} is protected by a password: open it, remove the password and save it again"
             )
@@ -74,13 +67,12 @@ class _Reader:
     def read(self) -> None:
         elements = self.parts.elements("content.xml")
         style = ""
-        within: list[str] = []
+        within = [""]
         for tag, attributes, text in elements:
             if text is not None:
                 within.pop()
                 continue
-            inside = within[-1] if within else ""
-            if tag == "table" and inside == "spreadsheet":
+            if tag == "table" and within[-1] == "spreadsheet":
                 self._table(_plain(attributes), elements)  # up to its end
                 continue
             within.append(tag)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..engine.graph import ancestors
 from ..engine.replay import replay
@@ -27,8 +28,8 @@ _FEWEST = 4  # names that make a header
 class Problem:
     """A network that is trained by gradient descent, whose sheets `check_workbook` checks.
 
-    `Problem.of` makes one from a recorded graph. Every field can also be given by hand, where sheets call
-    things by many names or leave things out.
+    `Problem.of` makes one from a recorded graph; give fields by hand where sheets use many names or leave
+    things out.
 
     Attributes
     ----------
@@ -90,8 +91,7 @@ class Problem:
         output : the loss, a recorded `Value`.
         wrt : the leaves that are trained.
         predictions : what the network computes; leaves that only the loss reads are then targets.
-        title : what the problem is called in a sentence.
-        rates : the learning rates to try where a sheet states none.
+        title, rates : as of a Problem.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Problem:
         return cls(
             title=title,
             vocabulary=Vocabulary(patterns, loss, network.losses, weights, headers),
-            network=_Always(network),
+            network=functools.partial(_always, network),
             inputs={name: data for name, data in given.items() if name in inputs},
             weights=weights,
             targets=(targets,),
@@ -203,17 +203,10 @@ class Problem:
         ({'i1': 0.37, 'i2': 0.23}, {'i1': 0.2, 'i2': 0.51})
         """
         draw = random.Random(f"{seed}")  # a text is hashed by SHA-512, which is the same everywhere
-        kinds = (self.inputs, self.targets[0], self.weights)
-        found: dict[str, float] = {}
-        for kind in kinds:
-            found |= _drawn(kind, draw)
-        return self.with_numbers(found)
-
-    def _recorded(self) -> tuple[Value, list[Value]]:
-        """The graph with the numbers of this problem: the loss and the weights."""
-        network = self.standard
-        nodes = network.at(self.numbers)
-        return nodes[network.output], [nodes[name] for name in network.trained]
+        inputs, targets, weights = (
+            _drawn(kind, draw) for kind in (self.inputs, self.targets[0], self.weights)
+        )
+        return self.with_numbers({**inputs, **targets, **weights})
 
     def key(
         self,
@@ -230,9 +223,7 @@ class Problem:
         path : a file ending in ``.xlsx`` or ``.csv``.
         epochs, lr, momentum : as for `save_workbook`; the learning rate is `rate` by default.
         """
-        output, weights = self._recorded()
-        lr = self.rate if lr is None else lr
-        return save_workbook(output, weights, path, epochs=epochs, lr=lr, momentum=momentum)
+        return self._saved(save_workbook, path, epochs, lr, momentum)
 
     def template(
         self,
@@ -243,9 +234,17 @@ class Problem:
         momentum: float = 0.0,
     ) -> Path:
         """Write what a student fills in: headings and given numbers, no formula. Else as `key`."""
-        output, weights = self._recorded()
-        lr = self.rate if lr is None else lr
-        return save_template(output, weights, path, epochs=epochs, lr=lr, momentum=momentum)
+        return self._saved(save_template, path, epochs, lr, momentum)
+
+    def _saved(
+        self, save: Callable[..., Path], path: Any, epochs: int, lr: float | None, momentum: float
+    ) -> Path:
+        """The graph with the numbers of this problem, written."""
+        network = self.standard
+        nodes = network.at(self.numbers)
+        weights = [nodes[name] for name in network.trained]
+        rate = self.rate if lr is None else lr
+        return save(nodes[network.output], weights, path, epochs=epochs, lr=rate, momentum=momentum)
 
     @property
     def example(self) -> str:
@@ -256,14 +255,9 @@ class Problem:
         return ", ".join(dict.fromkeys(names))
 
 
-@dataclass(frozen=True, eq=False)
-class _Always:
-    """One network, whatever the loss and the biases; a process of its own can be given it."""
-
-    network: Network
-
-    def __call__(self, loss: str, biases: tuple[str, ...]) -> Network:
-        return self.network
+def _always(network: Network, loss: str, biases: tuple[str, ...]) -> Network:
+    """One network, whatever the loss and the biases."""
+    return network
 
 
 def _drawn(numbers: Mapping[str, float], draw: random.Random) -> dict[str, float]:

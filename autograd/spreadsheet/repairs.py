@@ -28,20 +28,12 @@ _Meant = Callable[[int], tuple[str, Place | None]]  # by row, a quantity and whe
 
 @dataclass(frozen=True)
 class Reading:
-    """What there is to say of the formula of a cell.
+    """What there is to say of the formula of a cell."""
 
-    Attributes
-    ----------
-    formula : as it stands there; ``""`` for a number that was typed in.
-    words : the same in names.
-    repairs : what to change so that it gives the right number, one way on each line.
-    remark : how it differs from the formulas above it.
-    """
-
-    formula: str
-    words: str = ""
-    repairs: tuple[str, ...] = ()
-    remark: str = ""
+    formula: str  # "" for a number that was typed in
+    words: str = ""  # the formula in names
+    repairs: tuple[str, ...] = ()  # what to change so that it gives the right number, one way on each line
+    remark: str = ""  # how it differs from the formulas above it
 
 
 def reading(judged: Judgement, name: str, row: int, book: Book, beside: list[Given]) -> Reading | None:
@@ -124,6 +116,9 @@ class _Reader:
     def _repairs(self, row: int) -> Iterator[str]:
         lines = list(self._lines(row))
         first = lines[0].formula
+        if all(self._is_right(line, dict(enumerate(line.held))) for line in lines):
+            yield "the formula gives the right number: let the spreadsheet program recalculate it"
+            return
         groups: dict[str, list[int]] = {}
         for number, each in enumerate(first.references):
             groups.setdefault(each.text, []).append(number)
@@ -152,7 +147,7 @@ class _Reader:
             several += list(itertools.combinations(numbers, 2))
         for chosen in several:
             for meant in self._meant(lines[0].formula.references[numbers[0]], lines[0].row):
-                if all(self._is_right(line, chosen, meant) for line in lines):
+                if all(self._is_right(line, self._held(line, chosen, meant)) for line in lines):
                     return chosen, meant
         return None
 
@@ -164,17 +159,13 @@ class _Reader:
         columns = sorted(self.table.columns, key=lambda column: kind(column) != alike)
         labels = [given for given in self.labels.values() if who is None or _slides(each, given.place)]
         for given in sorted(labels, key=lambda given: not _slides(each, given.place)):
-            yield self._beside(given)
+            yield lambda _, given=given: (given.name, given.place)  # type: ignore[misc]  # mypy takes no default of a lambda
         for offset in (self.shift, self.shift - 1, self.shift + 1):
             for column in columns:
                 same = who is not None and column == who[0]
                 itself = who == (column, row + offset)
                 if (column, offset) != (self.quantity, 0) and (same or offset == self.shift) and not itself:
                     yield self._nearby(column, offset)
-
-    @staticmethod
-    def _beside(given: Given) -> _Meant:
-        return lambda row: (given.name, given.place)
 
     def _nearby(self, column: str, offset: int) -> _Meant:
         def meant(row: int) -> tuple[str, Place | None]:
@@ -183,15 +174,18 @@ class _Reader:
 
         return meant
 
-    def _is_right(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> bool:
+    def _held(self, line: _Line, chosen: tuple[int, ...], meant: _Meant) -> dict[int, Area]:
+        """The values of the references with another cell for the chosen ones; empty if it holds no number."""
         _, place = meant(line.row)
         cell = self.table.sheet.cells.get(place) if place is not None else None
-        if cell is None or not isinstance(cell.value, float):
+        known = cell is not None and isinstance(cell.value, float)
+        return dict(enumerate(line.held)) | dict.fromkeys(chosen, (cell.value,)) if cell and known else {}
+
+    def _is_right(self, line: _Line, held: Mapping[int, Area]) -> bool:
+        if not held:
             return False
         self.book.limits.take("steps to repair formulas", line.formula.cost)
-        other: Area = (cell.value,)
         try:
-            held = dict(enumerate(line.held)) | dict.fromkeys(chosen, other)
             result = line.formula.compute(lambda each: held[each.number])
         except FormulaError:
             return False
@@ -224,18 +218,14 @@ class _Reader:
         where = ""
         if len(numbers) > 1:
             turns = " and ".join(_ordinal(1 + numbers.index(number)) for number in chosen)
-            where = f" in the {turns} of {len(numbers)} places"
-        if len(numbers) > 1 and len(chosen) == len(numbers):
-            where = " everywhere"
+            everywhere = len(chosen) == len(numbers)
+            where = " everywhere" if everywhere else f" in the {turns} of {len(numbers)} places"
         named = f"{each.text} ({old})" if old != each.text else each.text
         if old.split("[")[0] == short(new):
             return f"the reference {named} should be {reference(place)}, in another row{where}"
-        if self.table.who(place) is None:  # it must not move when the formula is filled down
-            why = ": it slides when the formula is filled down" if _slides(each, place) else ""
-            return (
-                f"the reference {named} should be {reference(place, fixed=True)} ({short(new)}){where}{why}"
-            )
-        return f"the reference {named} should be {reference(place)} ({short(new)}){where}"
+        fixed = self.table.who(place) is None  # it must not move when the formula is filled down
+        why = ": it slides when the formula is filled down" if fixed and _slides(each, place) else ""
+        return f"the reference {named} should be {reference(place, fixed)} ({short(new)}){where}{why}"
 
 
 def _slides(each: Reference, place: Place) -> bool:

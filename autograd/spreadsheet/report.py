@@ -87,7 +87,6 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """``"wrong"``, or ``"consequential"``."""
         return "consequential" if self.consequential else "wrong"
 
     @cached_property
@@ -104,16 +103,13 @@ class Finding:
     def lines(self, full: bool = True, explained: bool = False, elsewhere: str = "") -> Iterator[str]:
         """The first wrong cell, what is found and what belongs there; if `full`, where that comes from."""
         yield from wrapped(f"{short(self.quantity)}: first wrong in {self.cell}, {self.extent}{elsewhere}")
-        error = (
-            ""
-            if math.isnan(self.error)
-            else f"   ({'relative error' if self.expected else 'off by'} {self.error:.1e})"
-        )
-        right = f"{self.expected!r}{error}" if math.isfinite(self.expected) else "a number"
         yield f"      found  {brief(self.text) or 'nothing: the cell is empty'}"
-        yield f"      right  {right}"
         if not math.isfinite(self.expected):
+            yield "      right  a number"
             return
+        kind = "relative error" if self.expected else "off by"
+        error = "" if math.isnan(self.error) else f"   ({kind} {self.error:.1e})"
+        yield f"      right  {self.expected!r}{error}"
         read = self.reading
         if read is not None:
             if read.formula:
@@ -250,12 +246,10 @@ class TableReport:
 
         given = [("inputs", problem.inputs), ("targets", problem.targets[0]), ("biases", network.biases)]
         parts = [numbers(what, names) for what, names in given if names]
-        if problem.biases and not network.biases:
-            parts.append("no biases")
+        parts += ["no biases"] if problem.biases and not network.biases else []
         if parts:
             yield "; ".join(parts)
-        rate = understood.rate
-        said = "no learning rate"
+        rate, said = understood.rate, "no learning rate"
         if rate is not None:
             said = f"learning rate η = {rate.value[0]:.9g} ({sources.get(RATE, '--lr')})"
         yield f"{numbers('weights at first', problem.weights)}; {said}"
@@ -265,18 +259,17 @@ class TableReport:
                 f"{counted(table.sheet.computed, 'formula')} on this sheet had never been calculated: their "
                 "numbers are computed here. A spreadsheet program shows them when it has saved the file"
             )
-        counts = {column.header for name, column in table.columns.items() if name in (EPOCH, RATE)}
-        unknown = [column.header for name, column in table.columns.items() if name not in judged.columns]
-        ignored = [*table.ignored, *(each for each in unknown if each not in counts)]
+        known = {*judged.columns, EPOCH, RATE}
+        ignored = [
+            *table.ignored,
+            *(each.header for each in table.columns.values() if each.name not in known),
+        ]
         if ignored:
             yield f"not checked: {listed(ignored, 40)}"
         if table.turned:
             yield "the table lies on its side: its rows were read as columns"
-        hidden = {
-            column.header
-            for name, column in table.columns.items()
-            if table.place(name, 0)[1] in table.sheet.hidden_columns
-        }
+        places = {column.header: table.place(name, 0) for name, column in table.columns.items()}
+        hidden = [header for header, place in places.items() if place[1] in table.sheet.hidden_columns]
         if hidden:
             yield f"hidden columns, checked like the others: {listed(sorted(hidden), 40)}"
         if any(row in table.sheet.hidden_rows for row in table.rows) and not table.turned:
@@ -298,15 +291,14 @@ class TableReport:
                 f"{', '.join(follows)}: {these} computed rightly from numbers that are wrong in the same "
                 "row, and will be right with them."
             )
-        right = [
-            name
+        right = sum(
+            bool(np.isin(column.states, (MISSING, RIGHT)).all()) and name not in self.coarse
             for name, column in self.judged.columns.items()
-            if np.isin(column.states, (MISSING, RIGHT)).all() and name not in self.coarse
-        ]
+        )
         if right:
-            others, they = ("columns are", "They") if len(right) > 1 else ("column is", "It")
+            others, they = ("columns are", "They") if right > 1 else ("column is", "It")
             yield (
-                f"{len(right)} other {others} right for the weights of the same row. {they} will change too "
+                f"{right} other {others} right for the weights of the same row. {they} will change too "
                 "when the mistakes are mended, for the weights will."
             )
 
@@ -381,29 +373,25 @@ class WorkbookReport:
         explained : with the whole derivation of each wrong gradient.
         full : with the derivation of each right number; else it is a screen at most.
         """
-        full = full or explained
-        lines = list(self._lines(explained, full))
-        most = len(lines) if full else _SCREEN
-        if len(lines) > most:
-            yield from lines[: most - 1]
-            yield f"  … {counted(len(lines) - most + 1, 'more line')}: --full shows all"
-        else:
-            yield from lines
+        lines = list(self._lines(explained, full or explained))
+        rest = [] if full or explained or len(lines) <= _SCREEN else lines[_SCREEN - 1 :]
+        yield from lines[: len(lines) - len(rest)]
+        if rest:
+            yield f"  … {counted(len(rest), 'more line')}: --full shows all"
 
     def _lines(self, explained: bool, full: bool) -> Iterator[str]:
         yield from textwrap.wrap(
             clean(f"{self.verdict}."), _WIDTH, subsequent_indent="  ", break_long_words=False
         )
-        if len(self.entries) > 1:
+        several = len(self.entries) > 1
+        if several:
             for verdict, same in _grouped((each.verdict, each.where) for each in self.entries).items():
                 yield from wrapped(f"{'; '.join(same)}: {verdict}.")
-        for table in self.tables:
-            if len(self.entries) == 1 or full:
-                if len(self.entries) > 1:
-                    yield from ("", *wrapped(f"{table.where}:"))
-                for note in table.notes(full):
-                    yield from wrapped(note)
-        if len(self.entries) > 1 and not full:
+        for table in self.tables if full or not several else ():
+            yield from ("", *wrapped(f"{table.where}:")) if several else ()
+            for note in table.notes(full):
+                yield from wrapped(note)
+        if several and not full:
             notes = _grouped((note, table.where) for table in self.tables for note in table.notes(full))
             for note, same in notes.items():
                 where = "all" if len(same) == len(self.tables) else "; ".join(same)

@@ -58,20 +58,17 @@ def _hides(judged: Judgement, name: str) -> Flags:
         slips, noise = _of_update(judged, weight, 1 if name != weight else judged.gap)
     else:
         slips, noise = _of_formula(judged, name)
-    hides = np.zeros(judged.count, bool)
+    hides, least = np.zeros(judged.count, bool), _largest_around(noise, moved)
     for slip in slips:
-        change, least = (_moved_down(each) if moved else each for each in (np.abs(slip), noise))
-        change, least = (_largest_around(np.nan_to_num(each)) for each in (change, least))
+        change = _largest_around(np.abs(slip), moved)
         hides |= (change <= 2.0 * printed.error + right.error) & (change > _NOISE * least)
     return hides
 
 
-def _moved_down(each: Array) -> Array:
-    return np.concatenate([[0.0], each[:-1]])
-
-
-def _largest_around(change: Array) -> Array:
-    wide = np.pad(change, _AROUND)
+def _largest_around(change: Array, moved_down: bool) -> Array:
+    """The largest number near each row, shape (rows,), of numbers that may stand one row further down."""
+    there = np.concatenate([[0.0], change[:-1]]) if moved_down else change
+    wide = np.pad(np.nan_to_num(there), _AROUND)
     largest: Array = np.lib.stride_tricks.sliding_window_view(wide, 2 * _AROUND + 1).max(axis=1)
     return largest
 

@@ -12,9 +12,10 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,33 +33,21 @@ _ROUNDED = 1e-13  # what is printed more finely than that was not rounded
 _FORMATTED = -4  # decimals from which on a column was given that many, and is not short by chance
 _SAVED, _SNAPPED = 10, 1e-10  # digits that Google Sheets saves, and what it saves as 0 if it is smaller
 _BLANK = 3  # rows without numbers that end a table
-_NONE: set[int] = set()
 _WEIGHT = re.compile(r"(?<=∂)w\d+$|^w\d+(?='?$)")
 _ERROR = re.compile(r"#[^\s\d]{1,20}|Err:\d{3}|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
 @dataclass
 class Column:
-    """A column of a table.
-
-    Attributes
-    ----------
-    name : the quantity.
-    header : as the sheet writes it.
-    position : which column of the sheet; of a table on its side, which row.
-    values : the numbers, nan where there is none.
-    slack : how far rounding to the printed digits may have changed each.
-    loose : the same if its own digits are all that tells, and not those of other columns too.
-    texts : by row of the table, what stands there in place of a number.
-    """
+    """A column of a table of R rows."""
 
     name: str
-    header: str
-    position: int
-    values: Array
-    slack: Array
-    loose: Array
-    texts: dict[int, str] = field(default_factory=dict)
+    header: str  # as the sheet writes it
+    position: int  # the column of the sheet; of a table on its side, the row
+    values: Array  # (R,), nan where there is no number
+    slack: Array  # (R,): how far rounding to the printed digits may have changed each
+    loose: Array  # (R,): the same by the column's own digits alone
+    texts: dict[int, str] = field(default_factory=dict)  # by row what stands in place of a number
 
     @property
     def last_filled(self) -> int:
@@ -78,31 +67,17 @@ class Given:
 
 @dataclass
 class Table:
-    """A table: its columns by the name of their quantity.
-
-    Attributes
-    ----------
-    sheet : where it stands.
-    header : the row of its header; of a table on its side, the column.
-    rows : the rows of its numbers.
-    ignored : the headers of columns that are no quantity, or one that is there already.
-    turned : whether it lies on its side.
-    unread : those of `ignored` that hold numbers which may be a quantity.
-    twice : those of `ignored` that are there already, with other numbers.
-    skipped : rows of the grid that look like rows of the table, and were not read with it.
-    spare : the columns of `twice`, whose headings may be mistyped.
-    """
+    """A table: its columns by the name of their quantity."""
 
     sheet: Sheet
-    header: int
+    header: int  # the row of its header; of a table on its side, the column
     rows: list[int]
     columns: dict[str, Column]
-    ignored: list[str]
-    turned: bool
-    unread: list[str] = field(default_factory=list)
-    twice: list[str] = field(default_factory=list)
-    skipped: list[int] = field(default_factory=list)
-    spare: list[Column] = field(default_factory=list)
+    ignored: list[str]  # headers of columns that are no quantity, or one that is there already
+    turned: bool  # it lies on its side
+    unread: list[str]  # those of `ignored` that hold numbers which may be a quantity
+    spare: list[Column]  # those there already with other numbers: their headings may be mistyped
+    skipped: list[int] = field(default_factory=list)  # further rows of the grid that look like its own
 
     def place(self, name: str, row: int) -> Place:
         """Where the number of a quantity in a row of the table stands."""
@@ -113,48 +88,37 @@ class Table:
         """Whether any number has fewer digits than a double."""
         return any((column.slack > _ROUNDED).any() for column in self.columns.values())
 
+    def _changed(self, changed: Callable[[Column], Column]) -> Table:
+        columns = map(changed, self.columns.values())
+        return replace(self, columns={column.name: column for column in columns})
+
     def cut(self) -> Table:
         """The table with numbers that were cut behind their last digit, and not rounded there."""
-        return replace(
-            self,
-            columns={
-                name: replace(column, slack=2.0 * column.slack) for name, column in self.columns.items()
-            },
-        )
+        return self._changed(lambda column: replace(column, slack=2.0 * column.slack))
 
-    def exact(self, names: Iterable[str]) -> Table:
+    def exact(self, names: Collection[str]) -> Table:
         """The table where the numbers of these columns have all their digits."""
-        columns = dict(self.columns)
-        for name in names:
-            zero = np.zeros_like(columns[name].slack)
-            columns[name] = replace(columns[name], slack=zero, loose=zero)
-        return replace(self, columns=columns)
+        zero = np.zeros(len(self.rows))
+        return self._changed(
+            lambda column: replace(column, slack=zero, loose=zero) if column.name in names else column
+        )
 
     def loosened(self) -> Table:
         """The table with numbers that are no more exact than anybody could read them: cut, and as printed."""
-        columns = {
-            name: replace(column, slack=np.where(column.loose > _ROUNDED, 2.0, 1.0) * column.loose)
-            for name, column in self.columns.items()
-        }
-        return replace(self, columns=columns)
+        return self._changed(
+            lambda each: replace(each, slack=np.where(each.loose > _ROUNDED, 2.0, 1.0) * each.loose)
+        )
 
     def exchanged(self, missing: str, turn: int, kept: bool) -> Table:
-        """The table with one of two columns of the same name as another one that it has not.
-
-        Parameters
-        ----------
-        turn : which column of `spare`.
-        kept : whether it is the column that was taken so far, and not that of `spare`.
-        """
+        """The table with a spare column, or (`kept`) its namesake, under the missing name."""
         spare = self.spare[turn]
-        name = spare.name
-        one, other = (self.columns[name], spare) if kept else (spare, self.columns[name])
-        columns = {**self.columns, name: other, missing: replace(one, name=missing)}
+        held = self.columns[spare.name]
+        one, other = (held, spare) if kept else (spare, held)
+        columns = {**self.columns, spare.name: other, missing: replace(one, name=missing)}
         columns = dict(sorted(columns.items(), key=lambda item: item[1].position))
         rest = [each for each in self.spare if each is not spare]
-        twice = [each.header for each in rest]
         ignored = [each for each in self.ignored if each != f"{spare.header} (a second time)"]
-        return replace(self, columns=columns, spare=rest, twice=twice, ignored=ignored)
+        return replace(self, columns=columns, spare=rest, ignored=ignored)
 
     def renumbered(self, order: Mapping[str, str]) -> Table:
         """The table with its weights numbered in another order: by name the name that it means."""
@@ -162,8 +126,7 @@ class Table:
         def meant(name: str) -> str:
             return _WEIGHT.sub(lambda match: order.get(match[0], match[0]), name)
 
-        columns = {meant(name): replace(each, name=meant(name)) for name, each in self.columns.items()}
-        return replace(self, columns=columns)
+        return self._changed(lambda column: replace(column, name=meant(column.name)))
 
     def at(self, row: int, column: int) -> Place:
         return (column, row) if self.turned else (row, column)
@@ -175,20 +138,18 @@ class Table:
     def who(self, place: Place) -> tuple[str, int] | None:
         """The quantity and the row of the table whose number stands there."""
         row, column = self.at(*place)
-        if row in self._turns and column in self._positions:
-            return self._positions[column], self._turns[row]
-        return None
+        names = [name for name, each in self.columns.items() if each.position == column]
+        return (names[0], self._turns[row]) if names and row in self._turns else None
 
-    def __post_init__(self) -> None:
-        self._turns = {row: turn for turn, row in enumerate(self.rows)}
-        self._positions = {column.position: column.name for column in self.columns.values()}
+    @cached_property
+    def _turns(self) -> dict[int, int]:
+        return {row: turn for turn, row in enumerate(self.rows)}
 
     @cached_property
     def area(self) -> tuple[Place, Place]:
         """The first and the last place that it takes, with its header."""
         positions = [column.position for column in self.columns.values()]
-        first, last = self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
-        return first, last
+        return self.at(self.header, min(positions)), self.at(self.rows[-1], max(positions))
 
     def __contains__(self, place: Place) -> bool:
         """Whether a place lies within its area."""
@@ -244,9 +205,7 @@ class _Search:
         for row in sorted(self.names):
             for names in self._split(self.names[row]):
                 left, right = min(names), max(names)
-                if any(
-                    top <= row <= end and left <= last and right >= first for top, end, first, last in used
-                ):
+                if any(row in range(top, end + 1) and left <= b and right >= a for top, end, a, b in used):
                     continue
                 table = self._table(row, names)
                 if table is not None:
@@ -259,24 +218,23 @@ class _Search:
 
     def _skipped(self, table: Table) -> list[int]:
         """The rows from the header down, to where other names begin, that look like rows of the table."""
-        places = {column.position for column in table.columns.values()}
-        first, last = min(places), max(places)
+        names = {column.position: column.name for column in table.columns.values()}
         numbers, texts = (
-            Counter(itertools.chain.from_iterable(held.get(column, ()) for column in places))
+            Counter(itertools.chain.from_iterable(held.get(column, ()) for column in names))
             for held in (self.numbers_of, self.texts_of)
         )
-        rows = set(table.rows)
-        names = {column.position: column.name for column in table.columns.values()}
+        rows, end = set(table.rows), table.rows[-1]
         found: list[int] = []
         for row in sorted({*numbers, *texts, *self.names}):
             if row <= table.header or row in rows:
                 continue
-            if row > table.rows[-1] and self._heads(row, first, last) >= self.problem.fewest:
+            if row > end and (
+                self._heads(row, min(names), max(names)) >= self.problem.fewest
+                or (numbers[row] and self._begins_another(row, table.rows, names))
+            ):
                 break
-            if row > table.rows[-1] and numbers[row] and self._begins_another(row, table.rows, names):
-                break
-            inside = row < table.rows[-1] and numbers[row]
-            if inside or numbers[row] >= self._enough(places) or texts[row] > 0.5 * len(places):
+            inside = row < end and numbers[row]
+            if inside or numbers[row] >= self._enough(names) or texts[row] > 0.5 * len(names):
                 found.append(row)
         return found
 
@@ -297,7 +255,7 @@ class _Search:
         return there[at] if at < len(there) and there[at] <= last else None
 
     @staticmethod
-    def _enough(places: set[int]) -> float:
+    def _enough(places: Collection[int]) -> float:
         """How many of a table's columns a row must fill to be one of its rows."""
         return max(min(2, len(places)), 0.2 * len(places))
 
@@ -308,34 +266,30 @@ class _Search:
         begin = self._begin(header, names)
         if begin is None:
             return None
-        places = {}  # by the column of their numbers, which may be another of a merged header
-        for column in names:
+        read = {}  # by the column of their numbers, which may be another of a merged header
+        for column, name in names.items():
             there = self._number(begin, header, column)
-            places[column if there is None else there] = column
-        left, right = min(places), max(places)
-        known = set(names.values())
+            read[column if there is None else there] = name
+        left, right, known = min(read), max(read), set(names.values())
         for row in range(header + 1, begin):  # a second line of names, for columns without one in the first
             for column, name in self.names.get(row, {}).items():
-                if left <= column <= right and column not in places and name not in known:
-                    places[column] = column
-                    names = {**names, column: name}
+                if left <= column <= right and column not in read and name not in known:
+                    read[column] = name
                     known.add(name)
-        rows = self._rows(begin, {at: names[each] for at, each in places.items()})
+        rows = self._rows(begin, read)
         self.grid.limits.take("rows of tables", len(rows))
         if not rows:
             return None
-        read = self._with_second(header, {at: names[each] for at, each in places.items()})
-        columns, ignored, spare = self._columns(header, begin, rows, read)
+        columns, ignored, spare = self._columns(header, begin, rows, self._with_second(header, read))
         if not self._is_worth(columns, len(rows)):
             return None
         held = self._held(rows)
-        unknown = self._unknown(header, held, left, right, set(places))
+        unknown = self._unknown(header, held, left, right, set(read))
         unread = [title for column, title in unknown.items() if _may_be_quantity(held.get(column, []))]
         ignored = [*unknown.values(), *ignored]
         again = {f"{each.name}\0{turn}": each for turn, each in enumerate(spare)}
         _measure(columns | again, self.grid, rows, lambda name: self.problem.role(name.split("\0")[0]))
-        twice = [each.header for each in spare]
-        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, twice, spare=spare)
+        return Table(self.sheet, header, rows, columns, ignored, self.turned, unread, spare)
 
     def _with_second(self, header: int, names: Mapping[int, str]) -> dict[int, str]:
         """The names, where y1 stands for a_o1 if there is a t1 too."""
@@ -410,12 +364,11 @@ class _Search:
         return runs
 
     def _rows(self, begin: int, names: Mapping[int, str]) -> list[int]:
-        places = set(names)
-        left, right, enough = min(places), max(places), self._enough(places)
+        left, right, enough = min(names), max(names), self._enough(names)
         rows: list[int] = []
         row, blank = begin, 0
         while blank < _BLANK and self._heads(row, left, right) < self.problem.fewest:
-            if len(places & self.numbers.get(row, _NONE)) >= enough:
+            if self._filled(row, names) >= enough:
                 rows.append(row)
                 blank = 0
             else:
@@ -437,9 +390,11 @@ class _Search:
 
     def _is_thin(self, row: int, above: list[int], names: Mapping[int, str]) -> bool:
         """Whether a row fills less than half of the columns that those above fill."""
-        places = set(names)
-        usual = max(len(places & self.numbers.get(each, _NONE)) for each in above)
-        return 2 * len(places & self.numbers.get(row, _NONE)) < usual
+        return 2 * self._filled(row, names) < max(self._filled(each, names) for each in above)
+
+    def _filled(self, row: int, columns: Iterable[int]) -> int:
+        """How many of these columns have a number in a row."""
+        return len(self.numbers.get(row, set()).intersection(columns))
 
     def _begins_another(self, row: int, above: list[int], names: Mapping[int, str]) -> bool:
         """Whether a row below a table belongs to another one, whose columns are not named here.
@@ -449,9 +404,8 @@ class _Search:
         """
         if not self._is_thin(row, above[:1], names):
             return False
-        places = set(names)
         headed = any(
-            len(places & self.texts.get(each, _NONE)) > 1 and not places & self.numbers.get(each, _NONE)
+            len(self.texts.get(each, set()).intersection(names)) > 1 and not self._filled(each, names)
             for each in range(above[-1] + 1, row)
         )
         differs = begins = False
@@ -470,11 +424,9 @@ class _Search:
         return None if cell is None else cell.value
 
     def _title(self, header: int, begin: int, column: int) -> str:
-        for row in range(header, begin):
-            cell = self.grid.cells.get((row, column))
-            if cell is not None and isinstance(cell.value, str) and self.quantity(cell.value):
-                return " ".join(cell.value.split())
-        return self.names[header][column]
+        texts = (self._at(row, column) for row in range(header, begin))
+        named = (each for each in texts if isinstance(each, str) and self.quantity(each))
+        return " ".join(next(named, self.names[header].get(column, "")).split())
 
     def _held(self, rows: list[int]) -> dict[int, list[float]]:
         """By column the numbers in these rows; none if there are only errors."""
@@ -494,21 +446,21 @@ class _Search:
             return (header, column) in self.grid.cells or column in held
 
         found = {}
-        column = left
-        while filled(column - 1):
-            column -= 1
-        while column <= right or filled(column):
-            cell = self.grid.cells.get((header, column))
-            if column not in known:
-                if cell is not None and isinstance(cell.value, str):
-                    found[column] = " ".join(cell.value.split())[:40]
-                elif column in held:
-                    where = letters(column) if not self.turned else f"row {column}"
-                    found[column] = f"{where}, which has no heading"
-            column += 1
+        while filled(left - 1):
+            left -= 1
+        while filled(right + 1):
+            right += 1
+        for column in sorted({*range(left, right + 1)} - known):
+            heading = self._at(header, column)
+            if isinstance(heading, str):
+                found[column] = " ".join(heading.split())[:40]
+            elif column in held:
+                where = letters(column) if not self.turned else f"row {column}"
+                found[column] = f"{where}, which has no heading"
         return found
 
     def _column(self, name: str, title: str, position: int, rows: list[int]) -> Column:
+        """A column of numbers and texts. A name heads another table, unless it is an error like Err:502."""
         column = Column(name, title, position, np.full(len(rows), math.nan), *np.zeros((2, len(rows))))
         for turn, row in enumerate(rows):
             cell = self.grid.cells.get((row, position))
@@ -516,7 +468,7 @@ class _Search:
                 continue
             if isinstance(cell.value, float):
                 column.values[turn] = cell.value
-            elif position not in self.names.get(row, ()):  # a name heads another table
+            elif position not in self.names.get(row, ()) or _ERROR.fullmatch(cell.value):
                 column.texts[turn] = cell.value
         return column
 
@@ -533,11 +485,8 @@ class _Search:
                         break
                     rest.add(names[each])
                 again = rest & seen
-                if len(again) >= max(2 * self.problem.fewest, len(rest) / 2) and again - {
-                    EPOCH,
-                    RATE,
-                    *self.problem.weights,
-                }:
+                whole = len(again) >= max(2 * self.problem.fewest, len(rest) / 2)
+                if whole and again - {EPOCH, RATE, *self.problem.weights}:
                     yield current
                     current, seen = {}, set()
             current[column] = names[column]
@@ -548,10 +497,9 @@ class _Search:
     def _is_worth(self, columns: dict[str, Column], rows: int) -> bool:
         """Whether there is anything to compute."""
         named = set(columns) - {EPOCH, RATE, MOMENTUM}
-        if len(named) < self.problem.fewest:
-            return False
         computed = any(self.problem.role(name) not in ("given", "weight") for name in named)
-        return computed or (rows > 2 and named >= set(self.problem.weights))
+        enough = computed or (rows > 2 and named >= set(self.problem.weights))
+        return enough and len(named) >= self.problem.fewest
 
 
 def _by_column(held: Mapping[int, Iterable[int]]) -> dict[int, list[int]]:
@@ -624,34 +572,27 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         }
         for name, column in columns.items()
     }
-    numbers = {  # of the others each is typed in with as many digits as it needs
-        name: set(column.values[~np.isnan(column.values)])
-        for name, column in columns.items()
-        if name not in (EPOCH, RATE)
-    }
-    lively = {name for name, some in numbers.items() if len(some) > 3}
-    lively |= {  # to four decimals or more in every row, so that is how the column is printed: 0.0007
-        name
-        for name, each in prints.items()
-        if len(each) > 1
-        and len(units := {one.unit for one in each.values()}) == 1
-        and units.pop() <= _FORMATTED
-        and name in numbers
-        and kind_of(name) != "given"
-    }
-    lively = lively or {  # a row or two; how a zero is printed says nothing
-        name for name, some in numbers.items() if kind_of(name) not in ("given", "weight") and some - {0.0}
-    }
+    kinds = {name: kind_of(name) for name in columns}
+    lively, nonzero = set(), set()
+    for name in columns.keys() - {EPOCH, RATE}:  # each of those is typed in with as many digits as it needs
+        numbers = {float(columns[name].values[turn]) for turn in prints[name]}
+        units = {one.unit for one in prints[name].values()}
+        # To four decimals or more in every row, so that is how the column is printed: 0.0007.
+        formatted = len(prints[name]) > 1 and len(units) == 1 and min(units) <= _FORMATTED
+        if len(numbers) > 3 or (formatted and kinds[name] != "given"):
+            lively.add(name)
+        if kinds[name] not in ("given", "weight") and numbers - {0.0}:
+            nonzero.add(name)
+    lively = lively or nonzero  # a row or two; how a zero is printed says nothing
     finest: dict[tuple[str, bool], tuple[int, int]] = {}
-    for name, each in prints.items():
-        for exponent in (False, True):
-            alike = [one for one in each.values() if one.exponent == exponent]
-            if alike:
-                most = -_usual_least([-one.digits for one in alike if one.digits] or [0])  # a zero has none
-                finest[name, exponent] = _usual_least([one.unit for one in alike]), most
+    for name, exponent in itertools.product(prints, (False, True)):
+        alike = [one for one in prints[name].values() if one.exponent == exponent]
+        if alike:
+            most = -_usual_least([-one.digits for one in alike if one.digits] or [0])  # a zero has none
+            finest[name, exponent] = _usual_least([one.unit for one in alike]), most
     usual: dict[str, tuple[float, float]] = {}
-    for kind in {kind_of(name): None for name in prints if name not in lively}:
-        kin = [other for other in lively if kind_of(other) == kind] or list(lively)
+    for kind in {kinds[name] for name in prints if name not in lively}:
+        kin = [other for other in lively if kinds[other] == kind] or list(lively)
         others = [finest[other, False] for other in kin if (other, False) in finest]
         if others:
             usual[kind] = tuple(np.median(others, axis=0))
@@ -660,7 +601,7 @@ def _measure(columns: dict[str, Column], grid: Sheet, rows: list[int], kind_of: 
         for name, column in columns.items()
     }
     for name, each in prints.items():
-        usual_unit, usual_digits = usual.get("" if name in lively else kind_of(name), (math.inf, -math.inf))
+        usual_unit, usual_digits = usual.get("" if name in lively else kinds[name], (math.inf, -math.inf))
         for turn, one in each.items():
             unit = min(finest[name, one.exponent][0], usual_unit)
             digits = max(finest[name, one.exponent][1], usual_digits)
@@ -710,31 +651,22 @@ def givens(sheet: Sheet, tables: Iterable[Table], problem: Problem) -> list[Give
     def free(place: Place) -> bool:
         return not any(place in table for table in tables)
 
-    def add(name: str, number: float, place: Place) -> None:
-        sheet.limits.take("numbers beside their names")
-        found.append(Given(name, number, place))
-
     spans = dict(sheet.merged)
     found: list[Given] = []
     for place, cell in sheet.cells.items():
         if not isinstance(cell.value, str) or not free(place):
             continue
-        stated = []
-        for text, number in _stated(cell.value):
-            sheet.limits.take("numbers stated in texts")
-            stated.append((quantity(text), number))
-        for name, number in stated:
-            value = read_number(number)
+        before = len(found)
+        stated = [(quantity(text), read_number(number)) for text, number in _stated(cell.value)]
+        sheet.limits.take("numbers stated in texts", len(stated))
+        for name, value in stated:
             if name in wanted and value is not None:
-                add(name, value, place)
+                found.append(Given(name, value, place))
         name = quantity(cell.value)
-        if name not in wanted or any(name == each for each, _ in stated):
-            continue
-        for beside in _beside(sheet, place, spans.get(place, place), several=name == RATE):
-            number_there = sheet.cells[beside].value
-            assert isinstance(number_there, float)
-            if free(beside):
-                add(name, number_there, beside)
+        if name in wanted and all(name != each for each, _ in stated):
+            for beside in filter(free, _beside(sheet, place, spans.get(place, place), several=name == RATE)):
+                found.append(Given(name, cast(float, sheet.cells[beside].value), beside))
+        sheet.limits.take("numbers beside their names", len(found) - before)
     return found
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 __all__ = [
     "COUNTS", "EPOCH", "MOMENTUM", "RATE", "Pattern", "Vocabulary", "derivative", "patterns_of", "short",
@@ -143,57 +144,40 @@ def patterns_of(names: Iterable[str], trained: Collection[str], output: str) -> 
     return [*found, *COUNTS]
 
 
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
     """Which quantity a header or a label names.
 
-    Parameters
-    ----------
-    patterns : the names, the likeliest first.
-    output : the loss, by which a derivative is meant where nothing else is said.
-    losses : what stands above a derivative that is written without ∂: E/w1.
-    trained : by what the loss is differentiated, where only that is written: dw1.
-    exact : headers that are written just so, and what they mean.
-    above : what is only read as a name above a derivative: L in ∂L/∂w1.
-    second : what some names also mean, where the table has a column for the first meaning already.
-
-    Examples
-    --------
     >>> words = Vocabulary(patterns_of(["w1", "x", "L"], ["w1"], "L"), "L", ["L"], ["w1"])
     >>> [words.quantity(text) for text in ("W₁", "∂L/∂w1", "dL_dw1", "w1 (new)", "Learning Rate", "notes")]
     ['w1', '∂L/∂w1', '∂L/∂w1', "w1'", 'η', None]
     """
 
-    def __init__(
-        self,
-        patterns: Iterable[Pattern],
-        output: str,
-        losses: Collection[str],
-        trained: Collection[str],
-        exact: Mapping[str, str] | None = None,
-        above: Iterable[Pattern] = (),
-        second: Iterable[Pattern] = (),
-    ) -> None:
-        self._patterns, self._above, self._second = list(patterns), list(above), list(second)
-        self._any = re.compile("|".join(pattern.pattern for _, pattern in self._patterns))
-        self._output, self._losses, self._trained = output, losses, trained
-        self._exact = exact or {}
-        self.quantity = functools.lru_cache(maxsize=32_768)(self._quantity)  # more than a file may have
+    patterns: Sequence[Pattern]  # the likeliest first
+    output: str  # the loss, which a derivative is of where nothing else is said
+    losses: Collection[str]  # what stands above a derivative that is written without ∂: E/w1
+    trained: Collection[str]  # what the loss is differentiated by, where only that is written: dw1
+    exact: Mapping[str, str] = field(default_factory=dict)  # headers that are written just so
+    above: Sequence[Pattern] = ()  # names only above a derivative: L in ∂L/∂w1
+    second: Sequence[Pattern] = ()  # other meanings, where the first one has a column already
 
-    def __reduce__(self) -> tuple[type[Vocabulary], tuple[object, ...]]:
-        """For a process of its own: what it was made of, without what it remembers."""
-        return Vocabulary, (self._patterns, self._output, self._losses, self._trained, self._exact)
+    @functools.cached_property
+    def _any(self) -> re.Pattern[str]:
+        return re.compile("|".join(pattern.pattern for _, pattern in self.patterns))
 
     @property
     def fingerprint(self) -> str:
         """A text that is the same on each run, and another for other words."""
-        patterns = [(name, pattern.pattern) for name, pattern in self._patterns]
-        names = self._output, sorted(self._losses), sorted(self._trained), sorted(self._exact.items())
-        return repr((patterns, *names))
+        several = (self.patterns, self.above, self.second)
+        patterns = [[(name, each.pattern) for name, each in some] for some in several]
+        names = sorted(self.losses), sorted(self.trained), sorted(self.exact.items())
+        return repr((patterns, self.output, names))
 
-    def _quantity(self, text: str) -> str | None:
+    @functools.lru_cache(maxsize=32_768)  # noqa: B019  # more than a file may have; it lives with its problem
+    def quantity(self, text: str) -> str | None:
         """The quantity that a text names; None for anything else."""
-        if text.strip() in self._exact:
-            return self._exact[text.strip()]
+        if text.strip() in self.exact:
+            return self.exact[text.strip()]
         if len(text) > _LONGEST_REMARK:
             return None
         for part in _readings(text):
@@ -205,16 +189,16 @@ class Vocabulary:
     def also(self, text: str) -> str | None:
         """What the text means where its first meaning has a column of its own; None for nothing else."""
         readings = _readings(text) if len(text) <= _LONGEST_NAME else ()
-        return next((name for part in readings if (name := _matched(self._second, part))), None)
+        return next((name for part in readings if (name := _matched(self.second, part))), None)
 
     def _name(self, text: str) -> str | None:
         if len(text) > _LONGEST_NAME or not self._any.fullmatch(text):
             return None
-        return _matched(self._patterns, text)
+        return _matched(self.patterns, text)
 
     def _top(self, text: str) -> str | None:
         """The name that stands above a derivative."""
-        return self._name(text) or (_matched(self._above, text) if len(text) <= _LONGEST_NAME else None)
+        return self._name(text) or (_matched(self.above, text) if len(text) <= _LONGEST_NAME else None)
 
     def _derivative(self, text: str) -> str | None:
         """A fraction of two differentials; also with one ∂ left out, without the line, or in words."""
@@ -229,8 +213,8 @@ class Vocabulary:
         rest = text[: -len(tail[0])] if tail else rest
         name = self._name(rest) if rest else None
         said = tail or (word and len(word[0]) > 1)  # of anything; what only begins with d, of a weight
-        if name in self._trained or (name and said and name not in (self._output, EPOCH, RATE, MOMENTUM)):
-            return derivative(self._output, str(name))
+        if name in self.trained or (name and said and name not in (self.output, EPOCH, RATE, MOMENTUM)):
+            return derivative(self.output, str(name))
         return self._derivative(rest) if word and rest else None
 
     def _fractions(self, text: str) -> Iterator[tuple[str, str]]:
@@ -241,7 +225,7 @@ class Vocabulary:
             tops, bottoms = ([part, part[1:] if part[:1] in _ROUND_D else part] for part in (top, bottom))
             for above in reversed(tops):
                 for below in reversed(bottoms):
-                    if with_sign or self._top(above) in self._losses:
+                    if with_sign or self._top(above) in self.losses:
                         yield above, below
         for match in _RESPECT.finditer(text):
             yield text[: match.start()].lstrip(_ROUND_D), text[match.end() :].lstrip(_ROUND_D)
@@ -249,11 +233,11 @@ class Vocabulary:
             for place in range(2, len(text) - 1):
                 if text[place] in _ROUND_D:
                     yield text[1:place], text[place + 1 :]
-                elif self._top(text[1:place]) in self._losses:  # ∂Ew1
+                elif self._top(text[1:place]) in self.losses:  # ∂Ew1
                     yield text[1:place], text[place:]
         elif "/" not in text and self._name(text) is None:  # E∂w1, Edw1
             for place in range(1, len(text) - 1):
-                if text[place] in _ROUND_D and self._top(text[:place]) in self._losses:
+                if text[place] in _ROUND_D and self._top(text[:place]) in self.losses:
                     yield text[:place], text[place + 1 :]
 
 

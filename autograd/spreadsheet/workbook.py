@@ -35,7 +35,7 @@ from .vocabulary import MOMENTUM, RATE
 __all__ = ["save_template", "save_workbook", "training_columns"]
 
 _MOST_COLUMNS, _MOST_ROWS, _LONGEST_FORMULA = 16_384, 1_048_576, 8_192  # what an .xlsx file can hold
-_LONGEST_TEXT = 16_000  # letters in a cell, of which it has 32,767 halves
+_LONGEST_TEXT = 16_000  # letters in a cell, whose limit is 32,767 code units
 _MOST_CELLS = 2_000_000  # beyond which no spreadsheet program is of use
 _ROW, _ABOVE = "\ue003", "\ue004"  # in a formula stand for the number of its row, and of that above it
 _STEP = descended(Symbol("w"), Symbol(RATE), Symbol("slope"))
@@ -125,8 +125,7 @@ def save_template(
     lr: float = 0.5,
     momentum: float = 0.0,
 ) -> Path:
-    """Write what a student fills in: the table of `save_workbook` with its headings and what is given, and no
-    formula.
+    """Write what a student fills in: headings, given numbers and no formula.
 
     The inputs, the weights of the first row and the learning rate stand at the top; the table below is empty,
     apart from the numbers of its rows. Arguments, result and errors are those of `save_workbook`.
@@ -136,13 +135,10 @@ def save_template(
     table = _Table(output, leaves_to_train("save_template", output, wrt), _factor(momentum, "save_template"))
     table.require_room(epochs)
     if path.suffix.lower() == ".csv":
-        given = [node.data for node in [*table.inputs, *table.wrt]]
-        rest = [""] * (len(table.headers) - 1 - len(given))
-        write_csv(
-            path,
-            table.headers,
-            ([n, *(given if n == 1 else [""] * len(given)), *rest] for n in range(1, epochs + 1)),
-        )
+        given: list[float | str] = [node.data for node in [*table.inputs, *table.wrt]]
+        blank: list[float | str] = [""] * (len(table.headers) - 1)
+        first = given + blank[len(given) :]
+        write_csv(path, table.headers, ([n, *(first if n == 1 else blank)] for n in range(1, epochs + 1)))
     else:
         _write_workbook(table, path, epochs, number(lr, "save_template: lr"), blank=True)
     return path
@@ -151,15 +147,9 @@ def save_template(
 def training_columns(output: Value, wrt: Sequence[Value]) -> tuple[list[Value], list[str], list[list[str]]]:
     """The table of `save_workbook` for whoever writes the file: its leaves, headings and formulas.
 
-    Returns
-    -------
-    The leaves: their numbers stand in row 5 from column B on, η before them in A5. The heading of each
-    column from B on. And its formula in the first row and in those after it, without ``=``: ``{row}`` stands
-    for the row's own number, ``{above}`` for that of the row above it.
-
-    Raises
-    ------
-    As `save_workbook`.
+    The numbers of the leaves stand in row 5 from column B on, η before them in A5; headings begin in B.
+    has a formula for the first row and one for those after it, without ``=``: ``{row}`` stands for the row's
+    own number, ``{above}`` for that of the row above it. Errors are those of `save_workbook`.
     """
     table = _Table(output, leaves_to_train("training_columns", output, wrt), 0.0)
     table.require_room(100)
@@ -222,10 +212,9 @@ class _Table:
         loss = self.loss_name.split("_")[0]
         gradients = []
         for node in wrt:
-            step = steps.get(node)
-            symbol = step.derivative if step else Symbol("")
-            header = self._heading(loss, symbols[node])
-            gradients.append(_Column(symbol, header, step.closed if step else Number(0.0)))
+            step, header = steps.get(node), self._free(f"∂{loss}/∂{symbols[node].text}")
+            symbol, closed = (step.derivative, step.closed) if step else (Symbol(""), Number(0.0))
+            gradients.append(_Column(symbol, header, closed))
         self.between = self._between(gradients, {step.derivative: step for step in steps.values()}, loss)
         velocities = [
             _Column(Symbol("velocity"), self._free(f"velocity {symbols[node].text}"))
@@ -261,15 +250,12 @@ class _Table:
             symbol = pending.pop()
             if symbol in steps and symbol not in found:
                 step = steps[symbol]
-                found[symbol] = _Column(symbol, self._heading(loss, step.name), step.closed)
+                found[symbol] = _Column(symbol, self._free(f"∂{loss}/∂{step.name.text}"), step.closed)
                 pending += step.closed.symbols()
         return [found[symbol] for symbol in steps if symbol in found]  # nearer the output first
 
-    def _heading(self, loss: str, name: Symbol) -> str:
-        """The header of the derivative by a node, which is no other node's name."""
-        return self._free(f"∂{loss}/∂{name.text}")
-
     def _free(self, header: str) -> str:
+        """The header, which is to be no node's name."""
         while header in self.names:
             header += " (gradient)"
         return header
@@ -370,22 +356,15 @@ class _Pages:
         self.slope = add({"num_format": "0.0000000000"})
 
     def write(self, lr: float) -> None:
-        names = {rate: f"η = {rate:g}" for rate in RATES}
         self._training("training", lr)
         overview = self.workbook.add_worksheet("learning rates")
-        losses = {name: self._training(name, rate, source="training") for rate, name in names.items()}
+        losses = {f"η = {rate:g}": self._training(f"η = {rate:g}", rate, "training") for rate in RATES}
         self._rates(overview, losses)
 
     def blank(self, lr: float) -> None:
         """One sheet with what is given, and an empty table to be filled in."""
-        sheet = self.workbook.add_worksheet("training")
-        _say(sheet, _TITLE, 0, f"Gradient descent on {self.table.loss_name}: w ← w − η · ∂/∂w", self.title)
-        _say(
-            sheet,
-            _NOTE,
-            0,
-            "Fill in the table: one row for each update, from the numbers in the yellow cells.",
-        )
+        note = "Fill in the table: one row for each update, from the numbers in the yellow cells."
+        sheet = self._sheet("training", note)
         self._given(sheet, lr)
         for position, name in enumerate(self.table.headers):
             _say(sheet, _HEADER, position, name, self.header)
@@ -394,19 +373,10 @@ class _Pages:
         self._widths(sheet)
 
     def _training(self, name: str, lr: float, source: str = "") -> list[float]:
-        """A sheet that trains; where it has a source, it takes inputs and initial weights from there.
-
-        Returns the loss of each epoch.
-        """
+        """A sheet that trains, with what is given there or in its source; returns the loss of each epoch."""
         table = self.table
-        sheet = self.workbook.add_worksheet(name)
-        _say(sheet, _TITLE, 0, f"Gradient descent on {table.loss_name}: w ← w − η · ∂/∂w", self.title)
-        _say(
-            sheet,
-            _NOTE,
-            0,
-            "Change the yellow cells: every other cell is a formula. The loss curve is on the right.",
-        )
+        note = "Change the yellow cells: every other cell is a formula. The loss curve is on the right."
+        sheet = self._sheet(name, note)
         self._given(sheet, lr, source)
         _say(sheet, _HEADER, 0, "epoch", self.header)
         _say(sheet, _WORDS, 0, "one row for each update", self.words)
@@ -420,10 +390,16 @@ class _Pages:
             self._epoch(sheet, epoch, numbers)
             losses.append(numbers[table.loss - 1])
         chart = self._chart(f"Loss with η = {lr:g}")
-        chart.add_series(self._series(name, table.loss, f"η = {lr:g}"))
+        chart.add_series(self._series(name, _FIRST, table.loss, f"η = {lr:g}"))
         chart.set_legend({"none": True})
         sheet.insert_chart(_TITLE, len(table.headers) + 1, chart)
         return losses
+
+    def _sheet(self, name: str, note: str) -> Any:
+        sheet = self.workbook.add_worksheet(name)
+        _say(sheet, _TITLE, 0, f"Gradient descent on {self.table.loss_name}: w ← w − η · ∂/∂w", self.title)
+        _say(sheet, _NOTE, 0, note)
+        return sheet
 
     def _given(self, sheet: Any, lr: float, source: str = "") -> None:
         """The learning rate, the inputs and the weights of the first row at the top, or where they stand."""
@@ -483,37 +459,24 @@ class _Pages:
             for row, data in enumerate(curve, 1):
                 cell = f"='{name}'!{letters(loss + 1)}{_FIRST + row}"
                 sheet.write_formula(row, position, cell, self.value, data if math.isfinite(data) else "#NUM!")
-            chart.add_series(
-                {
-                    "name": name,
-                    "categories": ["learning rates", 1, 0, self.epochs, 0],
-                    "values": ["learning rates", 1, position, self.epochs, position],
-                    "line": {"width": 1.75},
-                }
-            )
+            chart.add_series(self._series("learning rates", 1, position, name))
         sheet.insert_chart(1, len(losses) + 2, chart)
 
-    def _series(self, sheet: str, position: int, name: str) -> dict[str, Any]:
-        last = _FIRST + self.epochs - 1
+    def _series(self, sheet: str, first: int, position: int, name: str) -> dict[str, Any]:
+        last = first + self.epochs - 1
         return {
             "name": name,
-            "categories": [sheet, _FIRST, 0, last, 0],
-            "values": [sheet, _FIRST, position, last, position],
+            "categories": [sheet, first, 0, last, 0],
+            "values": [sheet, first, position, last, position],
             "line": {"width": 1.75},
         }
 
     def _chart(self, title: str) -> Any:
         chart = self.workbook.add_chart({"type": "scatter", "subtype": "straight"})
         chart.set_title({"name": title, "name_font": {"size": 12}})
-        chart.set_x_axis(
-            {
-                "name": "epoch",
-                "min": 0,
-                "max": max(self.epochs, 2),
-                "num_format": "0",
-                "label_position": "low",  # below the curve, also of a loss that is negative
-            }
-        )
+        below = "low"  # below the curve, also of a loss that is negative
+        axis = {"min": 0, "max": max(self.epochs, 2), "num_format": "0", "label_position": below}
+        chart.set_x_axis({"name": "epoch", **axis})
         # The header is given by its place, where it is text: a name such as =A!B1 would be a formula.
         header = ["training", _HEADER, self.table.loss]
         chart.set_y_axis({"name": header, "num_format": "0.0###"})

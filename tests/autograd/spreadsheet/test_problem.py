@@ -295,3 +295,8 @@ def test_a_problem_goes_to_another_process_as_it_is(problem, tmp_path):
     assert str(check_workbook(tmp_path / "key.csv", again)) == str(
         check_workbook(tmp_path / "key.csv", problem)
     )
+    headings = ("∂L/∂w1", "dJ_dw2", "y1", "ŷ1", "w1 (new)", "Total Error")
+    words, others = problem.vocabulary, again.vocabulary
+    assert [*map(others.quantity, headings), *map(others.also, headings)] == [
+        *map(words.quantity, headings), *map(words.also, headings),
+    ]  # fmt: skip

@@ -292,6 +292,17 @@ def test_a_hidden_sheet_is_left_aside(check, tmp_path):
     assert check_workbook(tmp_path / "seen.xlsx", assignment()).status == WRONG
 
 
+def test_a_formula_that_was_not_recalculated_is_told(check):
+    """The number in the file is an old one: the formula beside it is right."""
+    training, layout = drawn(random.Random(6)), Layout(corner=(3, 1), rate=(1, 2), live=True)
+    places = [layout.place("E_total", row) for row in range(training.count)]
+    grid = layout.grid(training)
+    report = check(grid | {at: Live(grid[at].text, 1.1 * grid[at].value) for at in places}, name="old.xlsx")
+    assert wrong(report) == ["E_total"]
+    (repair,) = report.findings[0].repairs
+    assert "let the spreadsheet program recalculate" in repair
+
+
 def test_names_of_another_table_are_no_numbers_of_this_one(check):
     """A list of gradients below a header whose names stand in the columns of the list."""
     training, layout = drawn(random.Random(2)), Layout(corner=(3, 2))
