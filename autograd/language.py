@@ -89,7 +89,7 @@ REASONS = {
 
 Number = Value | float
 T = TypeVar("T")
-Instruction = tuple[str, Any, int]  # of a stack machine: its kind, what it is about, its place in the text
+Instruction = tuple[str, Any, int]  # of a stack machine: its kind, its argument, its place in the text
 Code = tuple[Instruction, ...]
 
 

@@ -1,8 +1,8 @@
-"""Native kernels on disk: what one process has compiled, the next one loads.
+"""Native kernels on disk: one process compiles them, the next one loads them.
 
-Each kernel is a file, named by a key of all that its code depends on. Object code is code: file and folder
-must belong to the user, and nobody else may be able to write them. The cache is a convenience: without a
-folder that can be read and written, and for a damaged file, the kernel is compiled again.
+Each kernel is a file, named by a key of everything that its code depends on. File and folder must belong to
+the user, and nobody else may write them, for they are code. A kernel is compiled again if the folder cannot
+be used or the file is damaged.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def has(key: str) -> bool:
 
 
 def load(key: str) -> bytes | None:
-    """What was stored under a key, or None if it is not there, damaged, or not the user's."""
+    """The content of a key, or None if it is missing, damaged, or not the user's."""
     place = folder()
     if place is None:
         return None
@@ -67,7 +67,7 @@ def load(key: str) -> bytes | None:
 
 
 def store(key: str, content: bytes) -> None:
-    """Keep the content of a kernel, and remove the kernels used longest ago if there are too many bytes."""
+    """Keep the content of a kernel, and remove those used longest ago beyond `LARGEST` bytes."""
     place = folder()
     if place is None:
         return
@@ -80,7 +80,7 @@ def store(key: str, content: bytes) -> None:
 
 
 def _digest(key: str, content: bytes) -> bytes:
-    """A digest of key and content: a kernel in another's file is intact, and takes other arguments."""
+    """A digest of key and content: an intact kernel in the file of another one is damage."""
     return hashlib.sha256(key.encode() + b"\0" + content).digest()
 
 

@@ -1,7 +1,7 @@
-"""From LLVM's language to functions of this machine, each one translated once; see `kernels`.
+"""Native functions from LLVM IR, each translated once; see `kernels`.
 
-A cache keeps the functions that were used last, by a key of all that the code depends on. A function that has
-left the cache still runs for its callers; its memory is freed with the last of them.
+The functions used last are kept by a key of everything that their code depends on. A function that was
+dropped still runs for its callers; its memory is freed with the last of them.
 """
 
 from __future__ import annotations
@@ -76,10 +76,7 @@ def is_compiled(specification: str) -> bool:
 
 
 def key(specification: str) -> str:
-    """A digest of all that native code depends on: specification, machine, translator and this package.
-
-    It is the same in another process, where it names a file.
-    """
+    """A digest of specification, machine, LLVM and this package, the same in every process."""
     import llvmlite.binding as llvm
 
     machine = _target()
@@ -90,7 +87,7 @@ def key(specification: str) -> str:
 
 @functools.cache
 def _own_sources() -> str:
-    """A digest of the compiler's own code, which another version of it does not share."""
+    """A digest of the compiler's source."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -103,7 +100,7 @@ def triple() -> str:
 
 
 def require_room(letters: int) -> None:
-    """Refuse a text that LLVM would run out of memory with: it does not raise then, it ends the process."""
+    """Refuse a text for which LLVM would run out of memory: it would end the process."""
     if letters > LONGEST:
         raise GraphError(
             f"this graph is too large for native code: some {letters:,} letters of LLVM's language, "
@@ -145,10 +142,9 @@ _target = functools.cache(_new_target)
 
 
 def _translated(text: str) -> bytes:
-    """The text as an object file, by no more than LLVM's code generation.
+    """The text as an object file, without LLVM's optimizing passes: they double the time and gain nothing.
 
-    Its passes over the text make the code no faster, and take as long as all else. They would also leave
-    some 100 kB behind each time: llvmlite 0.50 never frees what watches them.
+    They would leak some 100 kB each time, too: llvmlite 0.50 never frees their instrumentation.
     """
     import llvmlite.binding as llvm
 
@@ -159,7 +155,7 @@ def _translated(text: str) -> bytes:
 
 
 def _loaded(name: str, code: bytes, signature: Any) -> Any:
-    """The function of an object file. An engine that translates itself would keep a megabyte for it."""
+    """The function of an object file. An engine that translated it would keep a megabyte."""
     import llvmlite.binding as llvm
 
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _new_target())  # which it will own

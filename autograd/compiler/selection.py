@@ -17,18 +17,17 @@ def rank_backends(
     backends: Iterable[str] | None = None,
     compiled: Container[str] = (),
 ) -> list[str]:
-    """The back ends by the time that the work takes, compiling included, the fastest first.
+    """The back ends, the fastest first for so much work, compiling included.
 
-    It depends on sizes and on what is compiled, never on the clock: so a program gives the same bits on
-    every run.
+    It depends on sizes and on what is compiled, never on the clock.
 
     Parameters
     ----------
     parameters : P.
     updates : how often value and gradient are computed.
     visits : the examples of all these batches.
-    backends : those to choose from; all that "auto" may choose if they are left out, installed or not.
-    compiled : those whose code is in the kernel cache: to load it takes less than to generate it.
+    backends : those to choose from; by default all that "auto" may choose, installed or not.
+    compiled : those whose code is in the kernel cache and has only to be loaded.
 
     Examples
     --------

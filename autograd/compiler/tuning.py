@@ -1,8 +1,7 @@
-"""Every tuned constant of the compiler, and the facts of a machine that they fit.
+"""The tuned constants of the compiler. They change the speed and the last bits of sums, nothing else.
 
-``python -m tests.benchmarks --tune`` measures the alternatives of each again, on the machine where it runs.
-The values are for an x86-64 server with AVX-512 (AMD EPYC, two cores, 32 kB of L1 and 512 kB of L2 cache for
-each); they change how fast a program is, and the last bits of sums, but never what it computes.
+``python -m tests.benchmarks --tune`` measures the alternatives of each. The values are for x86-64 servers
+with AVX-512 (AMD EPYC, 32 to 48 kB of L1 and 512 kB to 1 MB of L2 cache for each core).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ __all__ = ["key"]
 
 ALIGNED = 64  # bytes of a vector register: eight doubles
 
-# --- groups of what is computed alike
+# --- groups of like nodes
 
 # Apart, each length has a copy of all that follows it: of a GPT over 16 positions ten times the code.
 PADDED_LENGTHS = 4  # lengths of sequences from which they are padded to one

@@ -49,12 +49,10 @@ def draw(
     output : the `Value` to draw with all that it depends on, or several of them.
     direction : where the graph runs, from inputs to output: ``"LR"``, ``"RL"``, ``"TB"`` or ``"BT"``.
     precision : significant digits of each number, 1 to 17.
-    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and
-        what was recorded many times once, as ``×12``, in the colours of the least and the largest of
-        their gradients. The number at an arrow between boxes is how many
-        values go along it each time.
-    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or
-        the names of some.
+    depth : collapse: 1 draws every layer as one box, 2 every neuron (the parts of `Value.scope`), and repeats
+        once, as ``×12``, in the colours of their smallest and largest gradients. The number at an arrow
+        between boxes counts the values along it each time.
+    expand : draw fused nodes (softmax, sigmoid, dot, ...) in simpler operations: ``True`` for all, or names.
     highlight : a node; all paths from it to the output stand out and the rest is faded.
     derivatives : write on each edge the local derivative of its head by its tail.
     parameters : leaves to show as parameters besides those that were recorded in a model.
@@ -71,7 +69,7 @@ def draw(
     GraphTooLargeError : a `ValueError`, if more than `limit` nodes would be drawn, after collapsing.
     GraphError : if `highlight` is not in the graph, or with `derivatives` if a leaf's data was set
         after the graph was recorded.
-    TypeError, ValueError : if an argument is not what it should be.
+    TypeError, ValueError : if an argument is not as described.
 
     Examples
     --------
@@ -121,19 +119,15 @@ def draw(
 
 def _outputs(output: Any) -> tuple[Value, ...]:
     outputs = (output,) if isinstance(output, Value) else output
-    if isinstance(outputs, Sequence) and len(outputs) > 0:
-        values = tuple(outputs)
-        if all(isinstance(value, Value) for value in values):
-            return tuple(dict.fromkeys(values))
-    raise TypeError(f"draw takes a Value or a sequence of them, got {type(output).__name__}: {output!r:.60}")
+    if isinstance(outputs, Sequence) and len(outputs) and all(isinstance(each, Value) for each in outputs):
+        return tuple(dict.fromkeys(outputs))
+    raise _refusal("draw takes a Value or a sequence of them", output)
 
 
 def _parameters(parameters: Any) -> frozenset[Value]:
     leaves = tuple(parameters) if isinstance(parameters, Iterable) else (None,)
     if not all(isinstance(leaf, Value) for leaf in leaves):
-        raise TypeError(
-            f"parameters must be a list of Values, got {type(parameters).__name__}: {parameters!r:.60}"
-        )
+        raise _refusal("parameters must be a list of Values", parameters)
     return frozenset(leaves)
 
 
@@ -142,22 +136,21 @@ def _rows_to_expand(expand: bool | Collection[str]) -> frozenset[str]:
     if isinstance(expand, bool):
         return names if expand else frozenset()
     if not isinstance(expand, Collection):
-        raise TypeError(
-            f"expand must be True, False or names of operations, got {type(expand).__name__}: {expand!r:.60}"
-        )
+        raise _refusal("expand must be True, False or names of operations", expand)
     wanted = frozenset([expand] if isinstance(expand, str) else expand)
-    unknown = ", ".join(sorted(map(repr, wanted - names)))
-    if unknown:
-        raise ValueError(
-            f"expand must be True, False or names from {', '.join(sorted(names))}, got {unknown}"
-        )
+    if unknown := ", ".join(sorted(map(repr, wanted - names))):
+        known = ", ".join(sorted(names))
+        raise ValueError(f"expand must be True, False or names from {known}, got {unknown}")
     return wanted
 
 
 def _require_in(view: View, node: Any) -> None:
     if not isinstance(node, Value):
-        raise TypeError(f"highlight takes a Value of the graph, got {type(node).__name__}: {node!r:.60}")
+        raise _refusal("highlight takes a Value of the graph", node)
     if node not in set(view.values):
-        raise GraphError(
-            f"{node.label or 'the node'} cannot be highlighted: the output does not depend on it"
-        )
+        name = node.label or "the node"
+        raise GraphError(f"{name} cannot be highlighted: the output does not depend on it")
+
+
+def _refusal(what: str, given: Any) -> TypeError:
+    return TypeError(f"{what}, got {type(given).__name__}: {given!r:.60}")

@@ -362,9 +362,9 @@ def _logaddexp_native(a: Any, b: Any) -> Any:
 
 def _logaddexp_partials(a: Any, b: Any) -> tuple[Any, ...]:
     # As for their maximum: beside an infinite one the other does not count, and two share.
-    (p, q), ahead = softmax([a, b]), 0.5 * (greater(a, b) - greater(b, a))
+    (p, q), (r, s) = softmax([a, b]), _shares(a, b)
     finite = 1.0 - greater(maximum(a, b), numerics.LARGEST)
-    return where(finite, p, 0.5 + ahead), where(finite, q, 0.5 - ahead)
+    return where(finite, p, r), where(finite, q, s)
 
 
 @primitive(
@@ -1187,13 +1187,14 @@ def hardtanh(x: float) -> float:
 # --- branches --------------------------------------------------------------------------------------
 
 
-def _share(a: Any, b: Any) -> Any:
-    """1 for a > b, ½ for a tie, 0 for a < b."""
-    return 0.5 * (1.0 + greater(a, b) - greater(b, a))
+def _shares(a: Any, b: Any) -> tuple[Any, Any]:
+    """(1, 0) for a > b, (½, ½) for a tie, (0, 1) for a < b."""
+    ahead = 0.5 * (greater(a, b) - greater(b, a))
+    return 0.5 + ahead, 0.5 - ahead
 
 
 @primitive(
-    lambda y, a, b: (_share(a, b), _share(b, a)),
+    lambda y, a, b: _shares(a, b),
     array=lambda a, b: np.where((a >= b) | (a != a), a, b),  # np.maximum gives either of 0 and −0
     ufunc=np.maximum, symbol="max", domain=(ANY, ANY), method="maximum", sheet="MAX({0},{1})", latex=r"\max",
     kinks={(1.0, 1.0): (0.5, 0.5), (math.inf, math.inf): (0.5, 0.5)},
@@ -1208,7 +1209,7 @@ def maximum(a: float, b: float) -> float:
 
 
 @primitive(
-    lambda y, a, b: (_share(b, a), _share(a, b)),
+    lambda y, a, b: _shares(b, a),
     array=lambda a, b: np.where((a <= b) | (a != a), a, b), ufunc=np.minimum,
     symbol="min", domain=(ANY, ANY), method="minimum", sheet="MIN({0},{1})", latex=r"\min",
     kinks={(1.0, 1.0): (0.5, 0.5), (-math.inf, -math.inf): (0.5, 0.5)},

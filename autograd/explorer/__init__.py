@@ -8,7 +8,7 @@ Each module imports only from those before it:
 - `runs`: trainings, as the parameters of each epoch.
 - `plane`: two features as a plane, with the decision at each point.
 - `labels`: a name for every node, and formulas with places for numbers.
-- `programs`: the graph as a program in Python, with this library or torch.
+- `programs`: the forms of rows in a program, with this library and with torch.
 - `pictures`: the graph as SVG with its scopes open or closed, and the network.
 - `patterns`: the texts and code of all rows, for a page that records by itself.
 - `explore`: `explore`, and `Explorer`, the page.

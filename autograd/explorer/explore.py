@@ -27,10 +27,10 @@ from ..files import encoded, output_path, write_text
 from ..spreadsheet.workbook import training_columns
 from ..symbolic import NoScriptError, row_script
 from .columns import Columns
-from .labels import Labels
+from .labels import Labels, slotted
 from .pictures import network_picture, pictures
 from .plane import Plane
-from .programs import python_lines, torch_lines
+from .programs import forms, taken
 from .runs import Run, descent
 from .script import filled, packed, rows_module, script, texts
 from .widget import widget_of
@@ -176,10 +176,7 @@ def explore(
     >>> page.html.startswith("<!DOCTYPE html>")
     True
     """
-    if not isinstance(output, Value):
-        raise TypeError(
-            f"explore takes a recorded Value, or a model of nn, got {type(output).__name__}: {output!r:.60}"
-        )
+    _require(Value, "explore takes a recorded Value, or a model of nn", output)
     told_of_result(output, "explore()")
     wrt = _leaves(output, wrt)
     rates = [number(rate, "explore: lr") for rate in (lr if isinstance(lr, Iterable) else [lr])]
@@ -188,9 +185,9 @@ def explore(
     epochs = integer(epochs, "explore: epochs", 0)
     frames = integer(frames, "explore: frames", 2)
     limit = integer(limit, "explore: limit", 1)
-    _require(Drawing, "network must be a Drawing", network)
-    _require(Plane, "plane must be a Plane", plane)
-    _require(str, "title must be a string", title)
+    _require(Drawing | None, "explore: network must be a Drawing", network)
+    _require(Plane | None, "explore: plane must be a Plane", plane)
+    _require(str, "explore: title must be a string", title)
     if language not in texts():
         raise ValueError(f"explore: language must be one of {', '.join(texts())}, got {language!r:.60}")
     if path is not None:
@@ -230,9 +227,9 @@ _MOST_NODES = 20_000
 _MOST_COLUMNS = 400  # of a workbook that the page writes
 
 
-def _require(kind: type, what: str, given: Any) -> None:
-    if given is not None and not isinstance(given, kind):
-        raise TypeError(f"explore: {what}, got {type(given).__name__}: {given!r:.60}")
+def _require(kind: Any, what: str, given: Any) -> None:
+    if not isinstance(given, kind):
+        raise TypeError(f"{what}, got {type(given).__name__}: {given!r:.60}")
 
 
 def _leaves(output: Value, wrt: Any) -> list[Value]:
@@ -262,14 +259,13 @@ def _payload(
     gradients = [run.parameters * math.nan if run.gradients is None else run.gradients for run in runs]
     updates = dict(zip(wrt, zip(after, columns.add(np.concatenate(gradients)))))
     closed = labels.closed_forms(wrt)
-    programs = zip(python_lines(passes, labels.names), torch_lines(passes, labels.names))
     nodes: list[dict[str, Any]] = []
     for place, node in enumerate(passes.nodes):
         formula, filled = labels.formula(node) if node.op else ("", [])
         about = {
             "name": labels.names[node], "kind": _kind(node, passes, updates), "op": node.op,
             "symbol": node.primitive.symbol if node.primitive else "", "scope": node.scope,
-            "formula": formula, "filled": filled, **dict(zip(("python", "torch"), next(programs))),
+            "formula": formula, "filled": filled,
         }  # fmt: skip
         if node in updates:
             about["after"], about["gradient"] = updates[node]
@@ -305,26 +301,22 @@ def _payload(
 def _add_rows(payload: dict[str, Any], passes: Passes) -> str:
     """Give each computed node its row and operands by place; return the module of the rows."""
     places: dict[tuple[Primitive, tuple[int | None, ...]], int] = {}
-    scripts: list[str] = []
     for node, about in zip(passes.nodes, payload["nodes"]):
         if node.primitive is None:
             continue
         lengths = tuple(len(each) if isinstance(each, tuple) else None for each in node.operands)
-        key = node.primitive, lengths
-        if key not in places:
-            places[key] = len(places)
-            try:
-                scripts.append(row_script(*key))
-            except NoScriptError as error:
-                payload["fixed"] = str(error)
-                return rows_module(None)
-        about["row"] = places[key]
+        about["row"] = places.setdefault((node.primitive, lengths), len(places))
         about["operands"] = [
             [passes.index[one] for one in each] if isinstance(each, tuple) else passes.index[each]
             for each in node.operands
         ]
-    payload["classes"] = _classes(passes)
-    return rows_module(scripts)
+    payload["forms"] = [forms(row, slotted(lengths)) for row, lengths in places]
+    payload["taken"] = taken()
+    try:
+        return rows_module([row_script(*key) for key in places])
+    except NoScriptError as error:
+        payload["fixed"] = str(error)
+        return rows_module(None)
 
 
 def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
@@ -337,14 +329,6 @@ def _workbook(passes: Passes, wrt: Sequence[Value]) -> dict[str, Any] | None:
     except ValueError:  # a primitive without a formula, or a number for no cell
         return None
     return {"leaves": [passes.index[node] for node in leaves], "headers": headers, "cells": cells}
-
-
-def _classes(passes: Passes) -> int:
-    """The number of classes of a cross-entropy; 0 for another output."""
-    for node in passes.nodes:
-        if node.op in ("softmax", "log_softmax", "logsumexp"):
-            return len(node.parents)
-    return 2 if any(node.op == "softplus" for node in passes.nodes) else 0
 
 
 def _kind(node: Value, passes: Passes, updates: Any) -> str:

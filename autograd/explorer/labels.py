@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..engine.replay import Passes
 from ..engine.value import Value
 from ..symbolic import TEXT, Expression, Number, Outline, Symbol
 
-LONGEST_FORMULA = 24  # the most names and numbers in a written formula
+_LONGEST_FORMULA = 24  # the most names and numbers in a written formula
 _CLOSED_FORMS = 64  # the most parameters with closed forms
 _SLOT = "\U000f0000"  # the private character for the number of node 0, followed by that of node 1
 
@@ -29,17 +32,17 @@ class Labels:
         self._index = passes.index
         self._output = passes.output
         self._outline = Outline(passes.output, [], branches=True, inline=False)
-        self._places = {symbol: passes.index[node] for node, symbol in self._outline.names.items()}
+        self._slots = {symbol: slot(passes.index[node]) for node, symbol in self._outline.names.items()}
         self.names = {node: self._outline.text(node) for node in passes.nodes}
 
     def formula(self, node: Value) -> Written:
-        return _written(self._outline.formulas[node], self._places)
+        return written(self._outline.formulas[node], self._slots.__getitem__)
 
     def partials(self, node: Value) -> Iterator[Written]:
         """The partial of a computed node by each parent that is not a constant, in order."""
         for parent, formula, _ in self._outline.edges(node):
             if not parent.constant:
-                yield _written(formula, self._places)
+                yield written(formula, self._slots.__getitem__)
 
     def closed_forms(self, wrt: Sequence[Value]) -> dict[int, Written]:
         """The gradient of each parameter by its place, as written by hand, unless it is long."""
@@ -49,32 +52,32 @@ class Labels:
         outline = Outline(self._output, wrt)
         closed = {step.node: step.closed for step in outline.steps()}
         names = outline.names.items()
-        places = {symbol: self._index[node] for node, symbol in names if self.names[node] == symbol.text}
+        slots = {symbol: slot(self._index[node]) for node, symbol in names if self.names[node] == symbol.text}
         forms = {}
         for node in wrt:
             formula = closed.get(node, Number(0.0))
-            if formula.size <= LONGEST_FORMULA and all(symbol in places for symbol in formula.symbols()):
-                forms[self._index[node]] = TEXT.write(formula), _pieces(formula, places)
+            if formula.size <= _LONGEST_FORMULA and all(symbol in slots for symbol in formula.symbols()):
+                forms[self._index[node]] = written(formula, slots.__getitem__)
         return forms
 
 
-def _written(formula: Expression, places: Mapping[Symbol, int]) -> Written:
-    if formula.size > LONGEST_FORMULA:
+def written(formula: Expression, slot_of: Callable[[Symbol], str]) -> Written:
+    """A formula in names, and in pieces with the slots of its symbols."""
+    if formula.size > _LONGEST_FORMULA:
         return "", []
-    return TEXT.write(formula), [] if isinstance(formula, Number) else _pieces(formula, places)
-
-
-def _pieces(formula: Expression, places: Mapping[Symbol, int]) -> Pieces:
-    return in_pieces(replace(NUMBERED, symbol=lambda symbol: slot(places[symbol])).write(formula))
-
-
-NUMBERED = replace(TEXT, beside=False)
-"""The notation for numbers, which need a sign between them."""
+    numbered = replace(TEXT, symbol=slot_of, beside=False)  # numbers need a sign between them
+    return TEXT.write(formula), [] if isinstance(formula, Number) else in_pieces(numbered.write(formula))
 
 
 def slot(place: int) -> str:
     """The letter for the number of the node at that place."""
     return chr(ord(_SLOT) + place)
+
+
+def slotted(shape: Sequence[int | None]) -> list[Any]:
+    """Symbols for operands, a tuple for a sequence, that are written as slots 0, 1, 2, ..."""
+    symbols = map(Symbol, map(slot, itertools.count()))
+    return [next(symbols) if size is None else tuple(itertools.islice(symbols, size)) for size in shape]
 
 
 def in_pieces(text: str) -> Pieces:
@@ -83,12 +86,5 @@ def in_pieces(text: str) -> Pieces:
     >>> in_pieces("2 · " + slot(7))
     ['2 · ', 7]
     """
-    pieces: Pieces = []
-    for letter in text:
-        if letter >= _SLOT:
-            pieces.append(ord(letter) - ord(_SLOT))
-        elif pieces and isinstance(pieces[-1], str):
-            pieces[-1] += letter
-        else:
-            pieces.append(letter)
-    return pieces
+    parts = re.split(f"([{_SLOT}-\U0010ffff])", text)
+    return [ord(part) - ord(_SLOT) if part >= _SLOT else part for part in parts if part]

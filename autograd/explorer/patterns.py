@@ -27,11 +27,11 @@ from ..language import (
     REASONS,
     Function,
 )
-from ..symbolic import TEXT, Apply, Expression, Number, Symbol, row_script
+from ..symbolic import Expression, Number, Symbol, row_script
 from ..symbolic.expressions import as_expression
 from ..symbolic.notations import SPOKEN_NUMBERS
-from .labels import LONGEST_FORMULA, NUMBERED, Pieces, in_pieces, slot
-from .programs import TAKEN, in_python, in_torch
+from .labels import Pieces, in_pieces, slot, slotted, written
+from .programs import forms, taken
 from .script import ROOM
 
 __all__ = ["WIDEST", "Shape", "language_data", "pattern", "shapes"]
@@ -76,35 +76,21 @@ def pattern(row: Primitive, shape: Shape) -> Pattern:
     >>> found["formula"], found["partials"][0][0], found["python"]
     (['tanh(', 0, ')'], ['1 − ', 1, '^2'], ['tanh(', 0, ')'])
     """
-    return _written(row, _operands(shape))
-
-
-def _operands(shape: Shape) -> list[Any]:
-    operands: list[Any] = []
-    count = 0
-    for size in shape:
-        symbols = tuple(Symbol(slot(count + place)) for place in range(1 if size is None else size))
-        count += len(symbols)
-        operands.append(symbols[0] if size is None else symbols)
-    return operands
+    operands = slotted(shape)
+    return {
+        **_written(row, operands),
+        **(forms(row, operands) if any(operands) else {"python": [], "torch": []}),
+    }
 
 
 def _written(row: Primitive, operands: list[Any]) -> Pattern:
     count = sum(len(each) if isinstance(each, tuple) else 1 for each in operands)
     y = Symbol(slot(count))
-    if not count:  # then there is no node, but a number
-        return {"formula": [], "filled": [], "partials": [], "python": [], "torch": []}
-    called = Apply(row, tuple(operands))
-    try:
-        torch = in_pieces(in_torch(called))
-    except ValueError:
-        torch = []
+    if not count:  # a number, not a node
+        return {"formula": [], "filled": [], "partials": []}
     formula, filled = _pair(Expression.__primitive__(row, operands))
-    return {
-        "formula": formula, "filled": filled,
-        "partials": [_pair(each) for each in _partials(row, y, operands)],
-        "python": in_pieces(in_python(called)), "torch": torch,
-    }  # fmt: skip
+    partials = [_pair(each) for each in _partials(row, y, operands)]
+    return {"formula": formula, "filled": filled, "partials": partials}
 
 
 def _partials(row: Primitive, y: Symbol, operands: list[Any]) -> list[Expression]:
@@ -119,10 +105,8 @@ def _partials(row: Primitive, y: Symbol, operands: list[Any]) -> list[Expression
 
 def _pair(formula: Expression) -> tuple[Pieces, Pieces]:
     """A formula in names and with places for numbers, as in `labels`."""
-    if formula.size > LONGEST_FORMULA:
-        return [], []
-    text = in_pieces(TEXT.write(formula))
-    return text, [] if isinstance(formula, Number) else in_pieces(NUMBERED.write(formula))
+    text, filled = written(formula, lambda symbol: symbol.text)
+    return in_pieces(text), filled
 
 
 def language_data() -> tuple[dict[str, Any], list[str]]:
@@ -152,7 +136,7 @@ def language_data() -> tuple[dict[str, Any], list[str]]:
         "grammar": {**GRAMMAR, "token": GRAMMAR["token"].replace("?P<", "?<")},
         "keywords": sorted(KEYWORDS), "longest": LONGEST, "longestRange": LONGEST_RANGE,
         "mostNested": MOST_NESTED, "mostSteps": MOST_STEPS, "operators": OPERATORS, "reasons": REASONS,
-        "rows": rows, "patterns": patterns, "widest": WIDEST, "taken": sorted({*TAKEN, *TABLE}),
+        "rows": rows, "patterns": patterns, "widest": WIDEST, "taken": taken(),
         "numbers": list(SPOKEN_NUMBERS.items()), "boxes": _boxes(),
     }, scripts  # fmt: skip
 

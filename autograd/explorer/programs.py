@@ -1,79 +1,37 @@
-"""A recorded graph as a program in Python, with this library or torch."""
+"""Rows of a program in Python, with this library or torch."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..engine import primitives
 from ..engine.primitive import TABLE, Primitive
-from ..engine.replay import Passes
-from ..engine.value import Value
-from ..symbolic import OPERATORS, PYTHON, Apply, Expression, Notation, Symbol, lowered
+from ..symbolic import OPERATORS, PYTHON, Apply, Notation, lowered
+from .labels import Pieces, in_pieces
 
-__all__ = ["TAKEN", "in_python", "in_torch", "python_lines", "torch_lines"]
-
-
-TAKEN = frozenset({*keyword.kwlist, *dir(builtins), "Value", "TABLE", "torch", "number"})
-"""Names that no node has in a program, nor those of the rows."""
+__all__ = ["forms", "taken"]
 
 
-def python_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
-    """A line for each node: of a leaf its name alone, of a constant none. The names become identifiers."""
-    constants = {node: Symbol(PYTHON.number(node.data)) for node in passes.nodes if node.constant}
-    return _lines(passes, names, constants, in_python)
+def taken() -> list[str]:
+    """Names that no node has in a program."""
+    return sorted({*keyword.kwlist, *dir(builtins), *TABLE, "Value", "TABLE", "torch", "number"})
 
 
-def torch_lines(passes: Passes, names: Mapping[Value, str]) -> list[str]:
-    """The lines with torch, where ``number(x)`` makes a tensor; "" for all if a row has no form."""
-    numbers = {node: Symbol(_TORCH.number(node.data)) for node in passes.nodes if node.constant}
+def forms(row: Primitive, operands: Sequence[Any]) -> dict[str, Pieces]:
+    """A row in a program, with slots for its operands: in Python with this library, and with torch.
+
+    A row without a form has no pieces.
+    """
+    called = Apply(row, tuple(operands))
     try:
-        return _lines(passes, names, numbers, in_torch)
+        torch = in_pieces(_TORCH.write(lowered(called, _IN_TORCH)))
     except ValueError:
-        return [""] * len(passes.nodes)
-
-
-def in_python(formula: Expression) -> str:
-    """A formula in Python, with this library's functions."""
-    return _PYTHON.write(formula)
-
-
-def in_torch(formula: Expression) -> str:
-    """A formula in Python, with torch's functions; a `ValueError` for a row without a form."""
-    return _TORCH.write(lowered(formula, _IN_TORCH))
-
-
-def _lines(
-    passes: Passes,
-    names: Mapping[Value, str],
-    constants: Mapping[Value, Symbol],
-    write: Callable[[Expression], str],
-) -> list[str]:
-    taken = {*TAKEN, *TABLE}
-    symbols = dict(constants)
-    lines = []
-    for node in passes.nodes:
-        if node.constant:
-            lines.append("")
-            continue
-        name = re.sub(r"\W", "_", names[node]) or "_"
-        name = f"_{name}" if name[0].isdigit() else name
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        symbols[node] = Symbol(name)
-        if node.primitive is None:
-            lines.append(name)
-            continue
-        operands = [
-            tuple(map(symbols.__getitem__, each)) if isinstance(each, tuple) else symbols[each]
-            for each in node.operands
-        ]
-        lines.append(f"{name} = {write(Apply(node.primitive, tuple(operands)))}")
-    return lines
+        torch = []
+    return {"python": in_pieces(_PYTHON.write(called)), "torch": torch}
 
 
 def _call(row: Primitive) -> str:
@@ -93,7 +51,8 @@ _IN_TORCH = {
     **dict.fromkeys(OPERATORS, ""),
     **{name: f"torch.{name}" for name in _SAME.split()},
     **{name: f"torch.nn.functional.{name}" for name in ("silu", "softsign", "hardtanh")},
-    "mod": "torch.remainder", "floordiv": "torch.floor_divide",
+    "mod": "torch.remainder", "floordiv": "torch.floor_divide({0}.detach(), {1}.detach())",
+    "exp_minus_cx2": "torch.exp(-{1} * {0}**2)",
     "where": "torch.where({0} != 0, {1}, {2})", "step": "({0} > 0).double()",
     "greater": "({0} > {1}).double()",
     "softplus": "torch.nn.functional.softplus({0}, threshold=700)",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -133,12 +134,12 @@ def record(reference: Callable[..., Any], inputs: Mapping[str, Any], by_name: bo
     arguments = {name: _variable(given, name, notes) for name, given in inputs.items()}
     leaves = _arrays_in(arguments)
     result = reference(**arguments) if by_name else reference(*arguments.values())
-    loss, named, title = _outcome(result)
-    arrays = {**leaves, **{name: each for name, each in named.items() if name not in leaves}}
-    arrays.setdefault(title, _scalar(loss))
+    outcome = _outcome(result)
+    arrays = {**leaves, **{name: each for name, each in outcome.arrays.items() if name not in leaves}}
+    arrays.setdefault(outcome.title, _scalar(outcome.loss))
     labels = {name: np.asarray(each) for name, each in inputs.items() if name not in leaves}
     labels = {name: each for name, each in labels.items() if each.dtype.kind in "iu" and each.ndim == 1}
-    return Recording(loss, arrays, tuple(notes), title, labels)
+    return replace(outcome, arrays=arrays, unnamed=tuple(notes), labels=labels)
 
 
 def _variable(given: Any, name: str, notes: list[Values]) -> Any:
@@ -157,14 +158,13 @@ def _variable(given: Any, name: str, notes: list[Values]) -> Any:
     return variable
 
 
-def _outcome(result: Any) -> tuple[Value, dict[str, Values], str]:
-    """The loss, the arrays returned by name, and the loss's name."""
+def _outcome(result: Any) -> Recording:
+    """The loss, and the arrays returned by name."""
     loss: Any = None
     if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping):
         loss, result = result
     if isinstance(result, Mapping):
-        recording = of_mapping(_arrays_in(result), loss)
-        return recording.loss, dict(recording.arrays), recording.title
+        return of_mapping(_arrays_in(result), loss)
     found = as_values(result)
     if found is None or found.size != 1:
         shape = "" if found is None else f" of shape {found.shape}"
@@ -172,7 +172,7 @@ def _outcome(result: Any) -> tuple[Value, dict[str, Values], str]:
             f"the reference must return the loss, one Value, or a mapping such as locals() that has it, got "
             f"{type(result).__name__}{shape}; of a layer alone return sum(upstream * output)"
         )
-    return found.item(), {}, "loss"
+    return Recording(found.item(), {})
 
 
 def _arrays_in(given: Mapping[str, Any]) -> dict[str, Values]:
@@ -284,25 +284,20 @@ def _recorded_again(recording: Recording, others: Mapping[int, tuple[Any, Any]])
         return tuple(map(new, operand)) if type(operand) is tuple else fresh[id(operand)]
 
     def renewed(array: Values) -> Values:
-        moved = np.empty(array.shape, dtype=object)
-        for place in np.ndindex(array.shape):
-            moved[place] = fresh.get(id(array[place]), array[place])
-        return moved
+        return np.array([fresh.get(id(each), each) for each in array.flat], object).reshape(array.shape)
 
     with recording_on():
         for node in ancestors([recording.loss, *wanted], through=operands):
             apply: Any = others[id(node)][0] if id(node) in others else node.primitive
             fresh[id(node)] = apply(*map(new, operands(node))) if apply is not None else node
-    unnamed = [
+    kept = (
         array
         for array in recording.unnamed
         if all(id(each) in fresh for each in array.flat if isinstance(each, Value))
-    ]
+    )
+    arrays = {name: renewed(array) for name, array in named.items()}
     return replace(
-        recording,
-        loss=fresh[id(recording.loss)],
-        arrays={name: renewed(array) for name, array in named.items()},
-        unnamed=tuple(map(renewed, unnamed)),
+        recording, loss=fresh[id(recording.loss)], arrays=arrays, unnamed=tuple(map(renewed, kept))
     )
 
 
@@ -329,14 +324,7 @@ def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
         arrays[str(name)] = found
     single = {name: each.item() for name, each in arrays.items() if each.size == 1}
     single = {name: each for name, each in single.items() if isinstance(each, Value) and each.primitive}
-    title = "loss"
-    if loss is not None:
-        found = as_values(loss)
-        if found is None or found.size != 1:
-            raise TypeError(f"the loss must be one Value, got {type(loss).__name__}: {loss!r:.60}")
-        loss = found.item()
-        title = next((name for name, each in single.items() if each is loss), "loss")
-    else:
+    if loss is None:
         used = {id(parent) for node in ancestors(list(single.values())) for parent in node.parents}
         ends = [name for name, node in single.items() if id(node) not in used]
         titles = [name for name in _LOSSES if name in single] or ends
@@ -345,8 +333,12 @@ def of_mapping(given: Mapping[str, Any], loss: Any = None) -> Recording:
                 f"which of {', '.join(single) or 'the arrays'} is the loss? Call one of them loss, a "
                 "single Value that the others lead to"
             )
-        title, loss = titles[0], single[titles[0]]
-    return Recording(loss, arrays, (), title)
+        loss = single[titles[0]]
+    found = as_values(loss)
+    if found is None or found.size != 1:
+        raise TypeError(f"the loss must be one Value, got {type(loss).__name__}: {loss!r:.60}")
+    title = next((name for name in (*_LOSSES, *single) if single.get(name) is found.item()), "loss")
+    return Recording(found.item(), arrays, (), title)
 
 
 def of_problem(problem: Any) -> Recording:
@@ -362,17 +354,13 @@ def of_problem(problem: Any) -> Recording:
         network = problem.standard
         numbers = {**problem.inputs, **problem.weights, **problem.targets[0]}
         nodes = network.at({name: x for name, x in numbers.items() if name in network.nodes})
-        return Recording(
-            nodes[network.output], {name: _scalar(node) for name, node in nodes.items()}, (), network.output
-        )
+        return of_mapping(nodes, nodes[network.output])
     if isinstance(problem, Value):
         labelled = [node for node in ancestors([problem]) if node.label]
-        arrays = {node.label: _scalar(node) for node in labelled}
-        if len(arrays) < len(labelled):
-            labels = [node.label for node in labelled]
-            twice = next(label for label in labels if labels.count(label) > 1)
-            raise ValueError(f"two nodes of the problem have the label {twice!r}: give each its own")
-        return Recording(problem, arrays, (), problem.label or "loss")
+        twice = [label for label, count in Counter(node.label for node in labelled).items() if count > 1]
+        if twice:
+            raise ValueError(f"two nodes of the problem have the label {twice[0]!r}: give each its own")
+        return of_mapping({node.label: node for node in labelled}, problem)
     if isinstance(problem, Mapping):
         return of_mapping(problem)
     raise TypeError(

@@ -1,6 +1,6 @@
 """Expressions: the rules of the table run on symbols.
 
-A row leaves it to an operand that is not a number what comes of it. A `Value` records a node; an
+An operand that is not a number decides what a row makes of it. A `Value` records a node; an
 `Expression` keeps the formula. So the partials of a row, applied to symbols, are the derivative in
 symbols, and one rule of the table serves the engine, the derivation and the spreadsheet.
 
@@ -21,18 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 import numpy as np
 
 from ..engine.primitives import TABLE, Primitive
-
-__all__ = [
-    "OPERATORS",
-    "Apply",
-    "Expression",
-    "Number",
-    "Symbol",
-    "faithful",
-    "is_masked",
-    "readable",
-    "verbatim",
-]
 
 OPERATORS = frozenset({"add", "sub", "mul", "div", "neg", "pow", "power"})
 """The rows that have an operator."""

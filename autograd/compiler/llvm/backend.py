@@ -1,8 +1,7 @@
 """The llvm back end: the array program as one native function, vectorised over the examples.
 
-A block of examples is taken through forward and adjoint program at once. Small programs become straight
-code without loops, whose numbers stay in registers; large ones loops over rows, so that their code does
-not grow with them. A whole training is one function too, with the update of the parameters in it.
+The function computes value and gradient block by block. Small programs are straight code in registers; large
+ones loop over rows, so their code stays small. A training is one function too, updates included.
 """
 
 from __future__ import annotations
@@ -18,22 +17,8 @@ from ...engine.primitives import TABLE
 from ...locks import BUILDING
 from .. import machine, tuning
 from ..backends import BackendProgram, RowLowerings, Widths, refuse
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    Broadcast,
-    Constant,
-    Gather,
-    Graph,
-    MatMul,
-    Node,
-    Outer,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    ancestry,
-    fingerprint,
-)
+from ..ir import nodes as ops
+from ..ir.nodes import Graph, Node, ancestry, fingerprint
 from ..update_loop import Clamp, Finite, Follow, Keep, Measure, Shorten, Step, Training
 from .builder import DIRECT, Builder, is_long
 from .entry import Entry
@@ -51,7 +36,7 @@ KEPT = 16  # functions of one program: a training with other settings is another
 
 
 class _Function(NamedTuple):
-    """What a call needs to know of a kernel, whose nodes and text take a hundred times the memory."""
+    """A kernel, without its nodes and text, which take a hundred times the memory."""
 
     call: Any
     lanes: int
@@ -90,8 +75,8 @@ class NativeProgram(BackendProgram):
     def _has_short_loops(self) -> bool:
         """Whether loops would have a few turns each, and hardly any products."""
         nodes = ancestry(self.nodes)
-        products = sum(_work(node) for node in nodes if isinstance(node, (MatMul, Outer)))
-        longest = max((node.size for node in nodes if isinstance(node, Apply)), default=0)
+        products = sum(_work(node) for node in nodes if isinstance(node, (ops.MatMul, ops.Outer)))
+        longest = max((node.size for node in nodes if isinstance(node, ops.Apply)), default=0)
         return longest <= tuning.SHORT_LOOP and 8 * products <= self._work
 
     @property
@@ -106,7 +91,7 @@ class NativeProgram(BackendProgram):
 
     @property
     def _shown(self) -> int:
-        """The lanes of the pass that is shown for all."""
+        """The lanes of the pass that `source` shows."""
         return 8 if self.width else 1
 
     def _lanes(self, examples: int) -> int:
@@ -133,10 +118,7 @@ class NativeProgram(BackendProgram):
         return table, self._results(parameters, batch, direction, table, table)
 
     def entry(self, B: int, shape: tuple[int, ...], indices: Mapping[int, int]) -> Callable[..., Any]:
-        """A built-in function for short passes, to which batches of about this size are added; see `Entry`.
-
-        It is made at the second pass: who makes only one does not wait for it.
-        """
+        """A built-in function for short passes, made at the second pass; see `Entry`."""
         self._passes += 1
         bits, lanes = B.bit_length(), self._lanes(B)
         short = self._work << bits <= lanes * tuning.HELD
@@ -165,7 +147,7 @@ class NativeProgram(BackendProgram):
         return finite != 0
 
     def _call(self, function: _Function, *args: Any, room: int = 0) -> Any:
-        """Call native code with scratch memory of its own as the last argument."""
+        """Call native code; the last argument is scratch memory that no other call uses."""
         size = (function.size + room) * self.dtype.itemsize + tuning.ALIGNED
         try:
             scratch, start = self._scratch.pop()  # another thread has memory of its own
@@ -193,7 +175,7 @@ class NativeProgram(BackendProgram):
         return made
 
     def _specification(self, lanes: int, training: Training | None) -> str:
-        """A text of all that the code of a kernel depends on."""
+        """Everything that the code of a kernel depends on, as text."""
         # The width of a batch too: its examples are read even if no node reads one.
         parts = [lanes, self.widths, self.mean, self.dtype, self.straight, fingerprint(self.nodes)]
         if training is not None:
@@ -208,7 +190,7 @@ class NativeProgram(BackendProgram):
             return machine.is_compiled(self._specification(self._lanes(examples), training))
 
     def _built(self, lanes: int, training: Training | None) -> tuple[str, str, list[int]]:
-        """The name of a kernel, its code as text, and the facts that a call needs to know."""
+        """The name of a kernel, its code as text, and the numbers of a `_Function`."""
         code, facts = self._pass(lanes) if training is None else self._train(lanes, training)
         code.module.triple = machine.triple()
         return code.module.name, str(code.module), facts
@@ -248,7 +230,7 @@ class NativeProgram(BackendProgram):
         return done
 
     def _train(self, lanes: int, training: Training) -> tuple[Builder, list[int]]:
-        """A loop of updates, each from the gradient over a batch, which counts those that were made."""
+        """A loop of updates by the gradients of batches; it returns how many were made."""
         t, P = training, training.parameters
         value, gradient, *outputs = self.nodes
         code = Builder("train", self.dtype, "whole", *_TRAIN_ARGUMENTS)
@@ -269,7 +251,7 @@ class NativeProgram(BackendProgram):
         symbols: dict[str, Any] = {}
         if not together:
             layout, homes = self._layout(lanes), {}
-            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
+            if layout.may_move(gradient):
                 homes[gradient] = state, P
         size = layout.size
         for each, changed in {}.items() if together else self._changes(t).items():
@@ -333,7 +315,7 @@ class NativeProgram(BackendProgram):
                     update = updates[each]
                     update.emit(BEFORE)
                     for node in update.layout.nodes:
-                        if isinstance(node, Constant):  # nothing has computed it
+                        if isinstance(node, ops.Constant):  # nothing has computed it
                             code.in_eights(t.updated, functools.partial(_fill, update.memory, node))
 
         def copy(source: Any, target: Any) -> None:
@@ -350,10 +332,7 @@ class NativeProgram(BackendProgram):
         return code, [size, layout.record, together]
 
     def _changes(self, t: Training) -> dict[Step, dict[int, Node]]:
-        """The steps that change rows of the state, as programs of their own: by row what it becomes.
-
-        A gradient is shortened where it is followed.
-        """
+        """By step the rows of the state that it changes, and their new values. `Follow` shortens, too."""
         graph = Graph(t.parameters, 0)
         gradient, changes = self._row(t, graph, 1), {}
         for step in t.steps:
@@ -361,7 +340,7 @@ class NativeProgram(BackendProgram):
             if isinstance(step, Clamp):
                 changed = {1: graph.node(step.of(gradient))}
             elif isinstance(step, Shorten):
-                gradient = step.of(gradient, graph.make(Symbol, [], "gradient_norm"))
+                gradient = step.of(gradient, graph.make(ops.Symbol, [], "gradient_norm"))
             elif isinstance(step, Follow):
                 changed = self._following(t, gradient)
             if changed:
@@ -375,13 +354,13 @@ class NativeProgram(BackendProgram):
         return graph.gather(graph.parameters, np.arange(first, first + t.updated))
 
     def _following(self, t: Training, gradient: Node) -> dict[int, Node]:
-        """What the rule of the training puts into the rows of the state that it changes."""
+        """The new values of the rows of the state that the training's rule changes."""
         graph = gradient.graph
         rows = {number: self._row(t, graph, number) for number in t.changing}
         changed = {}
         for number, value in t.follow.of(rows, gradient, graph.rate).items():
             node = graph.broadcast(graph.node(value), (t.updated,))
-            if isinstance(node, Gather):  # a copy of another row has to be a step of the loop
+            if isinstance(node, ops.Gather):  # a copy of another row has to be a step of the loop
                 node = graph.apply(TABLE["add"], [node, graph.constant(0.0)])
             if value is not rows[number]:
                 changed[number] = node
@@ -413,11 +392,9 @@ def _note(memory: Memory, node: Node, table: Any, row: Any, first: Any, width: i
     code, llvm, lanes = memory.code, memory.code.llvm, memory.layout.lanes
     value = memory.get(node, (0,), lanes)
     for lane in range(lanes):
-        each = value
-        if lanes > 1:
-            each = llvm.extract_element(value, code.ir.Constant(code.ir.IntType(32), lane))
         with llvm.if_then(llvm.icmp_signed("<", code.plus(first, lane), memory.batch.count)):
-            code.store(each, table, code.plus(code.times(code.plus(row, lane), width), k))
+            place = code.plus(code.times(code.plus(row, lane), width), k)
+            code.store(code.lane(value, lane), table, place)
 
 
 def _signature(trains: bool) -> Any:
@@ -442,12 +419,12 @@ def _work(node: Node) -> int:
     """How many operations on a block of examples a node takes in straight code."""
     if not node.batched and not reduces(node):
         return 0
-    if isinstance(node, (TakeRows, AddRows)):
-        return node.size * (node.length if isinstance(node, TakeRows) else node.args[0].shape[0])
-    if isinstance(node, MatMul):
+    if isinstance(node, (ops.TakeRows, ops.AddRows)):
+        return node.size * (node.length if isinstance(node, ops.TakeRows) else node.args[0].shape[0])
+    if isinstance(node, ops.MatMul):
         return node.size * node.args[1].shape[0]
-    if isinstance(node, Outer):
+    if isinstance(node, ops.Outer):
         return node.size * node.args[0].shape[1]
-    if isinstance(node, Apply) and is_long(node.row):
+    if isinstance(node, ops.Apply) and is_long(node.row):
         return 40 * node.size
     return max([node.size, *(arg.size for arg in node.args)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,10 +17,9 @@ __all__ = ["DIRECT", "Builder", "is_long"]
 
 
 class Builder:
-    """Writes a native function. `arguments` are its arguments; `llvm` writes the next instruction.
+    """Writes a native function: `arguments` are its arguments, `llvm` writes the next instruction.
 
-    A count or an offset is a Python number or a value of the function. A value has one lane or several, and
-    each operation works on all lanes.
+    Counts and offsets are Python numbers or values of the function. A value has one or several lanes.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Builder:
     """
 
     unrolled = False  # whether loops over rows are written out
-    some: int | None = None  # of vectors of rows only so many lanes are read and written; None for all
+    some: int | None = None  # how many lanes of vectors of rows are read and written; None for all
 
     def __init__(self, name: str, dtype: np.dtype[Any], result: str, *arguments: str) -> None:
         from llvmlite import ir
@@ -85,21 +85,15 @@ class Builder:
     def splat(self, value: Any, lanes: int) -> Any:
         if lanes == 1:
             return value
-        ir = self.ir
-        kind = ir.VectorType(value.type, lanes)
-        first = self.llvm.insert_element(
-            ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-        )
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-        return self.llvm.shuffle_vector(first, ir.Constant(kind, ir.Undefined), mask)
+        undefined = self.ir.Constant(self.ir.VectorType(value.type, lanes), self.ir.Undefined)
+        first = self.llvm.insert_element(undefined, value, self.small(0))
+        return self.chosen(first, undefined, [0] * lanes)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         ir, kind = self.ir, a.type
         lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
-        name = f"llvm.fma.{lanes}f{8 * self.bytes}"
-        function = self.module.globals.get(name) or ir.Function(
-            self.module, ir.FunctionType(kind, [kind] * 3), name
-        )
+        signature = ir.FunctionType(kind, [kind] * 3)
+        function = self.module.declare_intrinsic(f"llvm.fma.{lanes}f{8 * self.bytes}", fnty=signature)
         return self.llvm.call(function, [a, b, c])
 
     def address(self, base: Any, offset: Any) -> Any:
@@ -113,21 +107,21 @@ class Builder:
         self.llvm.store(value, self.address(base, offset), align=self._alignment(lanes if aligned else 1))
 
     def load_rows(self, base: Any, offset: Any, lanes: int) -> Any:
-        """Numbers that lie one after the other, `some` of them."""
+        """Consecutive numbers, in `some` lanes."""
         if self.some is None or lanes == 1:
             return self.load(base, offset, lanes)
         place, kind = self.address(base, offset), self._type(lanes)
         return self._masked("load", kind, [place], lanes, self.ir.Constant(kind, None))
 
     def store_rows(self, value: Any, base: Any, offset: Any, lanes: int) -> None:
-        """Write numbers one after the other, `some` of them."""
+        """Write consecutive numbers, from `some` lanes."""
         if self.some is None or lanes == 1:
             self.store(value, base, offset, lanes)
         else:
             self._masked("store", value.type, [value, self.address(base, offset)], lanes)
 
     def load_anywhere(self, base: Any, offsets: Any) -> Any:
-        """The numbers at a vector of offsets, `some` of them."""
+        """The numbers at a vector of offsets, in `some` lanes."""
         lanes = offsets.type.count
         places = self.llvm.gep(base, [offsets], source_etype=self.real)
         places.type = self.ir.VectorType(self.pointer, lanes)  # which llvmlite does not know
@@ -135,7 +129,7 @@ class Builder:
         return self._masked("gather", kind, [places], lanes, self.ir.Constant(kind, None))
 
     def load_offsets(self, table: Any, row: Any, lanes: int) -> Any:
-        """Consecutive whole numbers of a table, `some` of them."""
+        """Consecutive whole numbers of a table, in `some` lanes."""
         place = self.llvm.gep(table, [self.whole_number(row)], source_etype=self.whole)
         kind = self.ir.VectorType(self.whole, lanes)
         if self.some is None:
@@ -148,17 +142,14 @@ class Builder:
         name = f"llvm.masked.{what}.{number}.{f'v{lanes}p0' if what == 'gather' else 'p0'}"
         bits = ir.VectorType(ir.IntType(1), lanes)
         count = lanes if self.some is None else self.some
-        align = ir.Constant(ir.IntType(32), 8 if kind.element == self.whole else self.bytes)
+        align = self.small(8 if kind.element == self.whole else self.bytes)
         mask = ir.Constant(bits, [int(lane < count) for lane in range(lanes)])
         for each in arguments:
             if isinstance(each.type, ir.PointerType):
                 each.type = self.pointer  # in a table too, whose length llvmlite takes for a part of its type
         told = [*arguments, align, mask, *otherwise]
-        result = ir.VoidType() if what == "store" else kind
-        function = self.module.globals.get(name) or ir.Function(
-            self.module, ir.FunctionType(result, [each.type for each in told]), name
-        )
-        return self.llvm.call(function, told)
+        signature = ir.FunctionType(ir.VoidType() if what == "store" else kind, [each.type for each in told])
+        return self.llvm.call(self.module.declare_intrinsic(name, fnty=signature), told)
 
     def load_whole(self, base: Any, index: Any) -> Any:
         """An element of an array of whole numbers."""
@@ -278,10 +269,9 @@ class Builder:
             body(full, length - full)
 
     def rows(self, length: int, body: Callable[[Any, int], None], again: bool = True) -> None:
-        """``body(i, lanes)`` for the rows of an axis: eight at once.
+        """``body(i, lanes)`` for the rows of an axis, eight at once.
 
-        The last eight overlap with those before, if they may be computed `again`. Otherwise, and where there
-        are fewer, `some` lanes of a vector are used.
+        The last eight overlap the ones before if rows may be computed `again`; else they use `some` lanes.
         """
         if length < 3:
             self.every(length, lambda i: body(i, 1))
@@ -307,69 +297,70 @@ class Builder:
     # --- vectors
 
     def lane_sum(self, value: Any) -> Any:
-        ir = self.ir
-        total = self.llvm.extract_element(value, ir.Constant(ir.IntType(32), 0))
-        for lane in range(1, value.type.count):
-            each = self.llvm.extract_element(value, ir.Constant(ir.IntType(32), lane))
-            total = self.llvm.fadd(total, each)
-        return total
+        return functools.reduce(self.llvm.fadd, [self.lane(value, i) for i in range(value.type.count)])
 
     def together(self, values: Sequence[Any]) -> Any:
         """The vector of some numbers; a single one stays a number."""
         if len(values) == 1:
             return values[0]
-        ir = self.ir
-        vector = ir.Constant(self._type(len(values)), ir.Undefined)
+        vector = self.ir.Constant(self._type(len(values)), self.ir.Undefined)
         for lane, value in enumerate(values):
-            vector = self.llvm.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+            vector = self.llvm.insert_element(vector, value, self.small(lane))
         return vector
 
     def lane(self, vector: Any, number: int) -> Any:
         if not isinstance(vector.type, self.ir.VectorType):
             return vector
-        return self.llvm.extract_element(vector, self.ir.Constant(self.ir.IntType(32), number))
+        return self.llvm.extract_element(vector, self.small(number))
+
+    def small(self, number: int) -> Any:
+        """A whole number of 32 bits."""
+        return self.ir.Constant(self.ir.IntType(32), number)
+
+    def chosen(self, a: Any, b: Any, places: Sequence[int]) -> Any:
+        """The numbers of two vectors, one after the other, at these places."""
+        mask = self.ir.Constant(self.ir.VectorType(self.ir.IntType(32), len(places)), list(places))
+        return self.llvm.shuffle_vector(a, b, mask)
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
-        """The transpose of eight vectors of eight: pairs exchange every lane, every second, every fourth.
-
-        Of four vectors, the transpose of each half.
-        """
-        ir, vectors = self.ir, list(rows)
-        kind = ir.VectorType(ir.IntType(32), 8)
+        """The transpose of eight vectors of eight, in three rounds of exchanges; of four, of each half."""
+        vectors = list(rows)
         for width in (1, 2, 4)[: len(vectors).bit_length() - 1]:
             kept = [lane if not lane & width else 8 + lane - width for lane in range(8)]
-            masks = [ir.Constant(kind, [lane + shift for lane in kept]) for shift in (0, width)]
             for i in [i for i in range(len(vectors)) if not i & width]:
                 pair = vectors[i], vectors[i + width]
-                vectors[i], vectors[i + width] = (self.llvm.shuffle_vector(*pair, mask) for mask in masks)
+                vectors[i] = self.chosen(*pair, kept)
+                vectors[i + width] = self.chosen(*pair, [lane + width for lane in kept])
         return vectors
 
     def transposed_sum(self, vectors: list[Any]) -> Any:
         """The vector of the sums of eight vectors, by pairwise additions of interleaved halves."""
-        ir, builder = self.ir, self.llvm
         for width in (1, 2, 4):
             low = [lane + (8 - width if lane % (2 * width) >= width else 0) for lane in range(8)]
-            kind = ir.VectorType(ir.IntType(32), 8)
-            masks = [ir.Constant(kind, low), ir.Constant(kind, [lane + width for lane in low])]
+            high = [lane + width for lane in low]
             vectors = [
-                builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks))
+                self.llvm.fadd(self.chosen(a, b, low), self.chosen(a, b, high))
                 for a, b in zip(vectors[::2], vectors[1::2])
             ]
         return vectors[0]
+
+    def total(self, size: int, add: Callable[[Any, Any, int], Any]) -> Any:
+        """A sum over contiguous numbers by ``add(i, total, lanes)``: eight at a time, then one by one."""
+        full = size - size % 8
+        (total,) = self.loop(0, full, 8, lambda i, total: [add(i, total, 8)], [self.number(0.0, 8)])
+        (total,) = self.loop(full, size, 1, lambda i, total: [add(i, total, 1)], [self.lane_sum(total)])
+        return total
 
     def length(self, base: Any, start: int, size: int) -> Any:
         """√Σ x² of contiguous numbers, which are scaled where a square would overflow or vanish."""
         builder = self.llvm
 
         def sum_of_squares(factor: Any) -> Any:
-            def square(i: Any, total: Any, lanes: int) -> list[Any]:
+            def square(i: Any, total: Any, lanes: int) -> Any:
                 x = builder.fmul(self.load(base, self.plus(i, start), lanes), self.splat(factor, lanes))
-                return [self.fma(x, x, total)]
+                return self.fma(x, x, total)
 
-            full = size - size % 8
-            (total,) = self.loop(0, full, 8, lambda i, total: square(i, total, 8), [self.number(0.0, 8)])
-            (total,) = self.loop(full, size, 1, lambda i, total: square(i, total, 1), [self.lane_sum(total)])
-            return total
+            return self.total(size, square)
 
         def larger(i: Any, largest: Any) -> list[Any]:
             x = self.apply(TABLE["abs"], [self.load(base, self.plus(i, start))])
@@ -399,15 +390,12 @@ class Builder:
 
     def nothing(self, base: Any, size: int) -> Any:
         """Σ (x − x) of contiguous numbers: 0 if all are finite, otherwise nan."""
-        full = size - size % 8
 
-        def gap(i: Any, total: Any, lanes: int) -> list[Any]:
+        def gap(i: Any, total: Any, lanes: int) -> Any:
             x = self.load(base, i, lanes)
-            return [self.llvm.fadd(total, self.llvm.fsub(x, x))]
+            return self.llvm.fadd(total, self.llvm.fsub(x, x))
 
-        (total,) = self.loop(0, full, 8, lambda i, total: gap(i, total, 8), [self.number(0.0, 8)])
-        (total,) = self.loop(full, size, 1, lambda i, total: gap(i, total, 1), [self.lane_sum(total)])
-        return total
+        return self.total(size, gap)
 
     # --- rows of the table
 

@@ -1,11 +1,10 @@
-"""How Python calls a pass without a detour: a built-in function, which is native code as well.
+"""The entry of a program: a built-in function in native code, which Python calls directly.
 
-A call through `ctypes` takes longer than a small program. The entry reads numpy's arrays where they are,
-compares them with what the program takes, makes an array for the results, and calls the pass. It answers None
-where it cannot: then the caller takes the long way. It is for short passes: no other thread runs meanwhile.
+A call through `ctypes` takes longer than a small program. The entry reads numpy's arrays in place, checks
+dtype, shape and indices, makes the result and calls the pass. Where it cannot it returns None, and the caller
+goes through Python. It holds the GIL, so it serves short passes only.
 
-What it reads of an array, and how it makes one, is numpy's C interface, which extensions are built on. Both
-are checked once with arrays that are known.
+Arrays are read and made by numpy's C interface. Its layout is checked once, with known arrays.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _WHOLE, _POINTER = ctypes.c_int64, ctypes.c_void_p
 
 _NEW, _TYPE_OF_ARRAYS = 93, 2  # places in the table of numpy's C interface: PyArray_New and PyArray_Type
 _RECENT = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
-HEAD = object.__basicsize__  # bytes of an object, of which the last ones say its type
+HEAD = object.__basicsize__  # bytes of an object's head, which ends with its type
 _TYPE = HEAD - 8
 _DATA, _RANKS, _SHAPE, _DTYPE, _FLAGS = (HEAD + offset for offset in (0, 8, 16, 40, 48))
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
@@ -55,7 +54,7 @@ _POINTERS = (
 
 
 class _Context(ctypes.Structure):
-    """What the entry of a program knows; its pointer lies where that of an array's numbers does."""
+    """The constants of an entry. Its pointer has the offset of an array's data pointer."""
 
     _fields_ = (
         *[(name, _POINTER) for name in _POINTERS],
@@ -66,7 +65,7 @@ class _Context(ctypes.Structure):
 
 
 class _Method(ctypes.Structure):
-    """What Python knows of a built-in function: its PyMethodDef."""
+    """PyMethodDef."""
 
     _fields_ = (("name", ctypes.c_char_p), ("code", _POINTER), ("flags", ctypes.c_int), ("doc", _POINTER))
 
@@ -79,14 +78,13 @@ class Entry:
     dtype : float64 or float32.
     shape : of the result of an example; of the gradient, if `gradient` is true.
     parameters, inputs, directions : P, I, and the numbers of a direction, 0 without one.
-    indices : by column of the batch that holds indices the length below which they are.
+    indices : by column of the batch that holds indices of `take` the length that bounds them.
 
     Attributes
     ----------
-    call : ``call(parameters, batch, direction, out)`` gives `out`, or a new array if that is None, after the
-        value if there is one. It gives None if the arrays are not plain, the batch is of no size that was
-        added, an index is none, or a result is not finite. Without the layout that this file knows it is
-        `refuse`.
+    call : ``call(parameters, batch, direction, out)`` returns `out`, or a new array if that is None; with
+        `gradient` after the value. It returns None for arrays that are not plain, a batch size that was not
+        added, a bad index, and results that are not finite. It is `refuse` on an unknown layout of arrays.
     """
 
     def __init__(
@@ -134,11 +132,11 @@ class Entry:
         self.call = make(ctypes.addressof(method), context, None)
 
     def has(self, bits: int) -> bool:
-        """Whether batches of so many bits need not be added."""
+        """Whether there is a pass for batch sizes of so many bits, or never can be one."""
         return self.call is refuse or bool(self._context.passes[bits])
 
     def add(self, bits: int, function: Any, scratch: int) -> None:
-        """Take a pass for batches of so many bits, with so many bytes of scratch memory; under `BUILDING`."""
+        """Add a pass for batch sizes of so many bits, with its bytes of scratch memory; under `BUILDING`."""
         if self.has(bits):
             return
         context = self._context
@@ -213,7 +211,7 @@ class _Writer:
         self.refuse = self.llvm.function.append_basic_block("refuse")
 
     def field(self, base: Any, offset: int, kind: Any = None) -> Any:
-        """What is so many bytes from a pointer on: a pointer, if it is nothing else."""
+        """The field at an offset in bytes: a pointer, unless `kind` is given."""
         place = self.llvm.gep(base, [self.code.whole_number(offset)], source_etype=self.ir.IntType(8))
         return self.llvm.load(place, typ=kind or self.code.pointer)
 
@@ -221,13 +219,13 @@ class _Writer:
         return self.field(self.context, getattr(_Context, name).offset, kind)
 
     def require(self, condition: Any) -> None:
-        """Go on if it is true, and otherwise refuse."""
+        """Refuse unless the condition holds."""
         following = self.llvm.function.append_basic_block()
         self.llvm.cbranch(condition, following, self.refuse)
         self.llvm.position_at_end(following)
 
     def leave_without_memory(self, made: Any) -> None:
-        """Raise the error that was set if there is no such object."""
+        """Return NULL if an object could not be made: Python raises the error that is set."""
         with self.llvm.if_then(self.equal(made, self.null), likely=False):
             self.llvm.ret(self.null)
 
@@ -250,7 +248,7 @@ class _Writer:
         return self.code.load_whole(self.field(given, _SHAPE), axis)
 
     def write(self, rank: int, gradient: bool, directed: bool) -> None:
-        """Check what is given, make what is missing, and call the pass."""
+        """Check the arguments, make the result, and call the pass."""
         code, llvm, whole = self.code, self.llvm, self.code.whole
         one = code.whole_number(1)
         self.context = self.field(code.arguments[0], _DATA)
@@ -347,7 +345,7 @@ class _Writer:
         llvm.ret(nothing)
 
     def are_indices(self, examples: Any, count: Any, width: Any) -> Any:
-        """Whether the batch has whole numbers from 0 below their lengths where it has indices."""
+        """Whether all indices in the batch are whole numbers from 0 below their lengths."""
         code, llvm = self.code, self.llvm
         columns, lengths = self.known("columns"), self.known("lengths")
         zero, true = code.number(0.0), self.ir.Constant(self.ir.IntType(1), 1)
@@ -375,7 +373,7 @@ class _Writer:
     def either(
         self, condition: Any, first: Callable[[], list[Any]], second: Callable[[], list[Any]]
     ) -> list[Any]:
-        """The values of one of two ways."""
+        """The values of one of two branches."""
         llvm, function = self.llvm, self.llvm.function
         blocks, after = [function.append_basic_block() for _ in range(2)], function.append_basic_block()
         llvm.cbranch(condition, *blocks)

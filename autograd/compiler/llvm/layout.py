@@ -1,8 +1,7 @@
-"""The layout of a kernel: its schedule in three phases, and where the numbers of each node are in memory.
+"""The layout of a kernel: its schedule in three phases, and the place of each node in memory.
 
-The phases follow each other: what depends on parameters alone; the blocks of examples, one example in each
-lane of a vector; what depends on sums over the batch, which are kept as a vector for each parameter and added
-up in the end.
+First comes what depends on parameters alone; then the blocks of examples, one example a lane; then what
+depends on sums over the batch. Such a sum has a vector of accumulators for each number, added up at the end.
 """
 
 from __future__ import annotations
@@ -12,23 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import tuning
+from ..ir import nodes as ops
 from ..ir.index_maps import strides_of
-from ..ir.nodes import (
-    AddRows,
-    Apply,
-    BatchSum,
-    Constant,
-    Gather,
-    Indices,
-    Inputs,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Symbol,
-    ancestry,
-)
+from ..ir.nodes import Indices, Node, ancestry
 from ..ir.schedule import Buffer, Schedule, Step, Target
 from .builder import DIRECT
 
@@ -42,9 +27,9 @@ class NativeTarget(Target):
 
     Attributes
     ----------
-    wide : products over the batch with so many results that they are computed after all blocks.
-    history : by node that a wide product reads for all blocks, its place in the record of a block.
-    record : how many numbers the record of a block has.
+    wide : products over the batch with many results, computed after all blocks.
+    history : by node that wide products read, its place in the record of a block.
+    record : numbers in the record of a block.
     """
 
     phases = "before the batch", "for each block of examples", "after it"
@@ -56,7 +41,7 @@ class NativeTarget(Target):
         self.history: dict[Node, int] = {}
         self.record = 0
         for source in [arg.source for node in self.wide for arg in node.args]:
-            if source not in self.history and not isinstance(source, Inputs):
+            if source not in self.history and not isinstance(source, ops.Inputs):
                 self.history[source] = self.record
                 self.record += source.size * lanes
 
@@ -67,8 +52,8 @@ class NativeTarget(Target):
         return AFTER if any(phases[arg] != BEFORE for arg in node.args) else BEFORE
 
     def waits(self, node: Node, phase: int) -> bool:
-        """What only the last phase reads is computed in the loop that reads it."""
-        return phase == AFTER and isinstance(node, (Apply, Gather)) and not node.batched
+        """Nodes that only the last phase reads are computed there."""
+        return phase == AFTER and isinstance(node, (ops.Apply, ops.Gather)) and not node.batched
 
     def rank(self, node: Node) -> int:
         """Single numbers first: then the rest is one loop, which reads a row before it is written."""
@@ -79,18 +64,18 @@ class NativeTarget(Target):
         return reduces(node) and node not in self.wide
 
     def is_step(self, node: Node) -> bool:
-        return not isinstance(node, (Parameters, Inputs, Gather, Constant, Symbol))
+        return not isinstance(node, (ops.Parameters, ops.Inputs, ops.Gather, ops.Constant, ops.Symbol))
 
     def joins(self, step: Step, node: Node) -> bool:
         """Elementwise nodes of one shape share a loop, unless one reads other rows of another."""
         return (
-            isinstance(node, Apply)
-            and isinstance(step.nodes[0], Apply)
+            isinstance(node, ops.Apply)
+            and isinstance(step.nodes[0], ops.Apply)
             and step.nodes[0].shape == node.shape
-            and not any(isinstance(arg, Gather) and arg.args[0] in step.nodes for arg in node.args)
+            and not any(isinstance(arg, ops.Gather) and arg.args[0] in step.nodes for arg in node.args)
         )
 
-    def is_view(self, schedule: Schedule, node: Gather) -> bool:
+    def is_view(self, schedule: Schedule, node: ops.Gather) -> bool:
         return True
 
     def is_inlined(self, schedule: Schedule, node: Node) -> bool:
@@ -98,16 +83,16 @@ class NativeTarget(Target):
         readers = schedule.readers[node]
         return (
             not self.straight
-            and isinstance(node, Apply)
+            and isinstance(node, ops.Apply)
             and node.row.name in DIRECT
             and node.batched
             and len(readers) == 1
-            and isinstance(readers[0], (Reduce, ScatterAdd, BatchSum))
+            and isinstance(readers[0], (ops.Reduce, ops.ScatterAdd, ops.BatchSum))
             and schedule.phases[readers[0]] == schedule.phases[node]
         )
 
-    def is_part(self, schedule: Schedule, node: ScatterAdd, index: Indices, arg: Node) -> bool:
-        """Sums that nothing else reads, or wide products whose columns lie next to each other there."""
+    def is_part(self, schedule: Schedule, node: ops.ScatterAdd, index: Indices, arg: Node) -> bool:
+        """Sums that nothing else reads, and wide products with contiguous columns in the scatter-add."""
         spaced = strides_of(index)
         lines = arg in self.wide and spaced is not None and spaced[1][-1] == 1
         return schedule.readers[arg] == [node] and (lines or all(map(self.is_sum, node.args)))
@@ -127,17 +112,17 @@ class Layout:
     ----------
     nodes : what the kernel computes.
     lanes : examples in a block.
-    straight : whether it is code without loops, whose numbers have names and no places.
+    straight : whether it is code without loops, whose numbers are in registers.
     itemsize : bytes of a number.
-    numbers_first : whether the single numbers come before all else.
+    numbers_first : whether single numbers are computed before all else.
 
     Attributes
     ----------
-    groups : for each phase its loops, with the nodes that each computes.
-    sums, wide : sums over the batch: those that are added up block by block, and the others.
+    groups : for each phase its loops, as lists of nodes.
+    sums, wide : sums over the batch that are accumulated block by block, and the others.
     inlined : elementwise nodes that are computed where they are read.
-    joined : sums that are computed where a scatter-add has them: the node, and their rows there.
-    places : by node where its numbers begin in the scratch memory.
+    joined : sums that are computed in the rows of a scatter-add: that node, and the rows.
+    places : by node the offset of its numbers in the scratch memory.
     size : numbers of the scratch memory.
     """
 
@@ -155,17 +140,14 @@ class Layout:
         self.groups = [[step.nodes for step in schedule.steps if step.phase == phase] for phase in range(3)]
         self.sums = [node for node in schedule.order if target.is_sum(node)]
         self.joined = {
-            node: alias for node, alias in schedule.aliases.items() if not isinstance(node, Gather)
+            node: alias for node, alias in schedule.aliases.items() if not isinstance(node, ops.Gather)
         }
         self.places: dict[Node, int] = {}
         self.size = 0
         self._allocate()
 
     def _allocate(self) -> None:
-        """The place of each node: accumulators, their sums, the inputs, what is not batched, and the blocks.
-
-        The buffers of the blocks come last and next to each other, so that they stay in the nearest cache.
-        """
+        """Accumulators, their sums, inputs, other nodes that are not batched; then the buffers of a block."""
         count = 0
         self.accumulated = list(dict.fromkeys(map(self.schedule.root, self.sums)))
         for node in self.accumulated:
@@ -186,7 +168,7 @@ class Layout:
             if not node.batched and node not in self.places:
                 self._place(node)
         self.packing = self.size
-        if any(isinstance(node.args[1].source, Inputs) for node in self.wide):
+        if any(isinstance(node.args[1].source, ops.Inputs) for node in self.wide):
             self.size += tuning.WIDE_EXAMPLES * tuning.WIDE_COLUMNS
         for node in buffers:
             if node.batched:
@@ -195,13 +177,14 @@ class Layout:
                     places[buffers[node]] = self.places[node]
                 self.places[node] = places[buffers[node]]
 
-    def ends_with(self, nodes: Sequence[Node]) -> bool:
-        """Whether the last loop computes these nodes, so that it may write them over what it reads.
+    def may_move(self, node: Node) -> bool:
+        """Whether a node is written at once, and so may be written into other memory."""
+        return isinstance(node, (ops.ScatterAdd, ops.Apply, ops.Broadcast)) and node not in self.accumulated
 
-        It may not if a turn reads a parameter that another turn has changed.
-        """
+    def ends_with(self, nodes: Sequence[Node]) -> bool:
+        """Whether the last loop computes these nodes, and no turn of it reads a parameter of another turn."""
         last = self.groups[AFTER][-1] if self.groups[AFTER] else []
-        read = {arg for node in last for arg in node.args if isinstance(arg.source, Parameters)}
+        read = {arg for node in last for arg in node.args if isinstance(arg.source, ops.Parameters)}
         return bool(last) and set(nodes) <= set(last) and all(_in_step(arg, last[0].size) for arg in read)
 
     def _place(self, node: Node) -> None:
@@ -214,31 +197,30 @@ class Layout:
 
 
 def _is_wide(node: Node) -> bool:
-    """Whether a product over the batch has many results: then one product after all blocks is faster than a
-    contribution of each."""
+    """Whether a product over the batch is faster as one product after all blocks."""
     if (
-        not isinstance(node, Outer)
+        not isinstance(node, ops.Outer)
         or node.size < tuning.WIDE
         or any(arg.shape[1] != 1 or not arg.batched for arg in node.args)
     ):
         return False
     a, b = node.args
-    return not isinstance(a.source, Inputs) and (not isinstance(b.source, Inputs) or _in_line(b))
+    return not isinstance(a.source, ops.Inputs) and (not isinstance(b.source, ops.Inputs) or _in_line(b))
 
 
 def _in_line(node: Node) -> bool:
     """Whether the rows of a node are consecutive rows of its source."""
-    spaced = strides_of(node.index) if isinstance(node, Gather) else (0, (1, 1))
+    spaced = strides_of(node.index) if isinstance(node, ops.Gather) else (0, (1, 1))
     return spaced is not None and spaced[1][0] == 1
 
 
 def _in_step(node: Node, rows: int) -> bool:
     """Whether row i of a node is parameter i, or a number that the rule remembers of it."""
-    index = node.index.reshape(-1) if isinstance(node, Gather) else np.arange(node.size)
+    index = node.index.reshape(-1) if isinstance(node, ops.Gather) else np.arange(node.size)
     return len(index) == rows and bool((index % node.graph.parameters.size == np.arange(rows)).all())
 
 
 def reduces(node: Node) -> bool:
     """Whether it is a product or sum over the batch."""
-    over = isinstance(node, (Outer, BatchSum)) or (isinstance(node, AddRows) and node.summed)
+    over = isinstance(node, (ops.Outer, ops.BatchSum)) or (isinstance(node, ops.AddRows) and node.summed)
     return over and any(arg.batched for arg in node.args)

@@ -12,24 +12,9 @@ import numpy as np
 
 from ...engine.primitives import TABLE
 from ..backends import by_formula
+from ..ir import nodes as ops
 from ..ir.index_maps import is_injective, is_partition
-from ..ir.nodes import (
-    MUL,
-    POW,
-    POWER,
-    Apply,
-    Broadcast,
-    Constant,
-    Gather,
-    Graph,
-    Indices,
-    Node,
-    Reduce,
-    ScatterAdd,
-    ancestry,
-    applies,
-    rewrite,
-)
+from ..ir.nodes import MUL, POW, POWER, Graph, Indices, Node, ancestry, applies, rewrite
 from ..ir.passes import EXPAND_FUSED, Outputs, Pass
 from .builder import DIRECT, is_long
 from .libm import ELEMENTARY
@@ -38,17 +23,17 @@ __all__ = ["PASSES", "all_legal", "letters"]
 
 
 def letters(nodes: Sequence[Node]) -> int:
-    """About how long the text of these nodes will be; some texts are three times as long."""
+    """About how many characters the text of these nodes will have; at worst a third."""
     count = 0
     for node in ancestry(nodes):
-        count += 10_000 if isinstance(node, Apply) and is_long(node.row) else 250
-        count += 25 * node.data.size if isinstance(node, Constant) else 0
+        count += 10_000 if isinstance(node, ops.Apply) and is_long(node.row) else 250
+        count += 25 * node.data.size if isinstance(node, ops.Constant) else 0
     return count
 
 
 def _legal(node: Node, args: list[Node]) -> Node | None:
     """A node by the first formula of its row that runs on nodes; None if the row has native code."""
-    if not isinstance(node, Apply) or node.row.name in ELEMENTARY or node.row.name in DIRECT:
+    if not isinstance(node, ops.Apply) or node.row.name in ELEMENTARY or node.row.name in DIRECT:
         return None
     row, graph = node.row, args[0].graph
     operands = [graph.elements(arg) if i in row.vectors else arg for i, arg in enumerate(args)]
@@ -95,11 +80,11 @@ class _WithoutPadding(Pass):
         readers = Counter(arg for node in ancestry(outputs) for arg in node.args)
 
         def unpadded(node: Node, args: list[Node]) -> Node | None:
-            if isinstance(node, Reduce) and node.how == "sum" and node.batched:
+            if isinstance(node, ops.Reduce) and node.how == "sum" and node.batched:
                 return _sum_of_the_rest(node, args[0])
-            if isinstance(node, Gather) and isinstance(args[0], ScatterAdd) and readers[node.args[0]] == 1:
+            if isinstance(node, ops.Gather) and readers[node.args[0]] == 1:
                 return _only_read_rows(args[0], node.index)
-            if isinstance(node, ScatterAdd) and any(readers[arg] == 1 for arg in node.args):
+            if isinstance(node, ops.ScatterAdd) and any(readers[arg] == 1 for arg in node.args):
                 return _flattened(node, args, [readers[arg] == 1 for arg in node.args])
             return None
 
@@ -117,9 +102,9 @@ def _sum_of_the_rest(node: Node, x: Node) -> Node | None:
     return x.graph.scatter_add(node.shape, [(index, _rows(x, rest))])
 
 
-def _only_read_rows(x: ScatterAdd, index: Indices) -> Node | None:
+def _only_read_rows(x: Node, index: Indices) -> Node | None:
     """The rows of a scatter-add that are read, if something is added to others."""
-    if not is_injective(index):
+    if not isinstance(x, ops.ScatterAdd) or not is_injective(index):
         return None
     place = np.full(x.size, -1)
     place[index.reshape(-1)] = np.arange(index.size)
@@ -134,11 +119,11 @@ def _only_read_rows(x: ScatterAdd, index: Indices) -> Node | None:
     return made if made.batched == x.batched else None
 
 
-def _flattened(node: ScatterAdd, args: Sequence[Node], alone: Sequence[bool]) -> Node | None:
+def _flattened(node: ops.ScatterAdd, args: Sequence[Node], alone: Sequence[bool]) -> Node | None:
     """A scatter-add of the pieces of the scatter-adds in it that nothing else reads."""
     pieces: list[tuple[Indices, Node]] = []
     for index, arg, only in zip(node.indices, args, alone):
-        if only and isinstance(arg, ScatterAdd):
+        if only and isinstance(arg, ops.ScatterAdd):
             pieces += [(index.reshape(-1)[rows], x) for rows, x in arg.pieces]
         else:
             pieces.append((index, arg))
@@ -148,21 +133,21 @@ def _flattened(node: ScatterAdd, args: Sequence[Node], alone: Sequence[bool]) ->
 
 def _is_padding(x: Node) -> Any:
     """Which numbers of a node are known to be 0: those where a scatter-add has nothing but constants of 0."""
-    (source,), index = (x.args, x.index) if isinstance(x, Gather) else ([x], _places(x))
-    if not isinstance(source, ScatterAdd):
+    (source,), index = (x.args, x.index) if isinstance(x, ops.Gather) else ([x], _places(x))
+    if not isinstance(source, ops.ScatterAdd):
         return np.zeros(x.shape, bool)
     zero = np.ones(source.size, bool)
     for rows, arg in source.pieces:
-        if not isinstance(arg, Constant) or arg.data.any():
+        if not isinstance(arg, ops.Constant) or arg.data.any():
             zero[rows] = False
     return zero[index]
 
 
 def _rows(x: Node, rows: Indices) -> Node:
     """Some rows of a node as one axis. Elementwise nodes are applied to these rows of their operands."""
-    if isinstance(x, Broadcast) and x.batched == x.args[0].batched:
+    if isinstance(x, ops.Broadcast) and x.batched == x.args[0].batched:
         return x.graph.broadcast(_read(x.args[0], x, rows), rows.shape)
-    if isinstance(x, Apply) and x.row.name in DIRECT:
+    if isinstance(x, ops.Apply) and x.row.name in DIRECT:
         return x.graph.apply(x.row, [_read(arg, x, rows) for arg in x.args])
     return _read(x, x, rows)
 
@@ -173,9 +158,10 @@ def _read(arg: Node, x: Node, rows: Indices) -> Node:
     if arg.size == 1:
         return graph.broadcast(graph.reshape(arg, (1,)), (1 if x.size > 1 and arg is not x else len(rows),))
     found = graph.gather(arg, np.broadcast_to(_places(arg), x.shape).reshape(-1)[rows])
-    if isinstance(found, Gather) and isinstance(found.source, ScatterAdd) and is_partition(found.source):
-        for index, piece in found.source.pieces:
-            place = np.full(found.source.size, -1)
+    source = found.source
+    if isinstance(found, ops.Gather) and isinstance(source, ops.ScatterAdd) and is_partition(source):
+        for index, piece in source.pieces:
+            place = np.full(source.size, -1)
             place[index] = _places(piece)
             if (place[found.index] >= 0).all():
                 return graph.gather(piece, place[found.index])

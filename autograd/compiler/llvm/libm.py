@@ -1,16 +1,13 @@
-"""The elementary functions as LLVM IR: what native code computes where the table of primitives says `exp`.
+"""The elementary functions as LLVM IR.
 
 `ELEMENTARY[name](builder, *values)` emits the row `name` for values of type ``double`` or ``<n x double>``:
-one code, so that a vector's lanes hold the bits that numbers give one by one. The code is inline and
-straight, special values are chosen by `select`, and there is no intrinsic of one machine in it, so LLVM
-can schedule and vectorise it anywhere. IEEE 754 throughout: inf on overflow, subnormal numbers on the
-way to 0, −0 kept, nan in, nan out. (A processor without fused multiply-add gets the same bits, slowly.)
+the lanes of a vector get the bits that single numbers get. The code is inline and portable, and chooses
+special values by `select`. IEEE 754 throughout: inf on overflow, subnormal numbers on the way to 0, −0 kept,
+nan in, nan out. (A processor without fused multiply-add gets the same bits, slowly.)
 
-`BOUNDS` has the errors: a little above the largest seen over many million points for each function, most of
-them at the hard places. The tests assert the bounds.
+`BOUNDS` has the errors, a little above the largest seen over many million points. The tests assert them.
 
-sin, cos and tan hold the one branch: above 10⁹ they call the C library's functions. Nothing needs to be
-linked for that: LLVM looks for symbols in the running process, and Python itself uses that library.
+Only sin, cos and tan branch: above 10⁹ they call the C library, which LLVM finds in the running process.
 
 The methods are those of Sun's fdlibm (1993) and of Tang (1989, 1990, 1992), rearranged for fused
 multiply-add; see Muller, "Elementary Functions" (2016). The polynomials are minimax, fitted by Remez'
@@ -23,7 +20,7 @@ import itertools
 import math
 import struct
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 __all__ = ["BOUNDS", "ELEMENTARY", "SHORT"]
 
@@ -49,10 +46,9 @@ The builder may stand in another block afterwards: a loop's `phi` takes `builder
 
 
 class Lanes:
-    """One value of the function being built: a number in each lane, of one lane or more.
+    """A value of the function being built, with one lane or more.
 
-    Python's operators emit the instruction and give the result; a Python number beside a `Lanes` is a
-    constant in every lane.
+    Operators emit instructions; a Python number beside a `Lanes` is a constant in every lane.
     """
 
     __slots__ = ("builder", "value")
@@ -70,34 +66,31 @@ class Lanes:
         return _operand(self.value.type, other)
 
 
+Kind = TypeVar("Kind", bound=Lanes)
+
+
+def _instruction(name: str, turned: bool = False) -> Callable[[Kind, Any], Kind]:
+    """An operator that emits one instruction; `turned` if the number is its left operand."""
+
+    def emit(self: Kind, other: Any) -> Kind:
+        values = self.value, self.operand(other)
+        return self.like(getattr(self.builder, name)(*(values[::-1] if turned else values)))
+
+    return emit
+
+
 class Reals(Lanes):
     """Lanes of double precision."""
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Reals:
-        return self.like(self.builder.fadd(self.value, self.operand(other)))
-
-    def __sub__(self, other: Any) -> Reals:
-        return self.like(self.builder.fsub(self.value, self.operand(other)))
-
-    def __rsub__(self, other: float) -> Reals:
-        return self.like(self.builder.fsub(self.operand(other), self.value))
-
-    def __mul__(self, other: Any) -> Reals:
-        return self.like(self.builder.fmul(self.value, self.operand(other)))
-
-    def __truediv__(self, other: Any) -> Reals:
-        return self.like(self.builder.fdiv(self.value, self.operand(other)))
-
-    def __rtruediv__(self, other: float) -> Reals:
-        return self.like(self.builder.fdiv(self.operand(other), self.value))
+    __add__ = __radd__ = _instruction("fadd")
+    __sub__, __rsub__ = _instruction("fsub"), _instruction("fsub", turned=True)
+    __mul__ = __rmul__ = _instruction("fmul")
+    __truediv__, __rtruediv__ = _instruction("fdiv"), _instruction("fdiv", turned=True)
 
     def __neg__(self) -> Reals:
         return self.like(self.builder.fneg(self.value))
-
-    __radd__ = __add__
-    __rmul__ = __mul__
 
     def compare(self, relation: str, other: Any) -> Bits:
         """Whether the relation holds; with nan none does but ``!=``."""
@@ -162,29 +155,10 @@ class Bits(Lanes):
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Bits:
-        return self.like(self.builder.add(self.value, self.operand(other)))
-
-    def __sub__(self, other: Any) -> Bits:
-        return self.like(self.builder.sub(self.value, self.operand(other)))
-
-    def __rsub__(self, other: int) -> Bits:
-        return self.like(self.builder.sub(self.operand(other), self.value))
-
-    def __and__(self, other: Any) -> Bits:
-        return self.like(self.builder.and_(self.value, self.operand(other)))
-
-    def __or__(self, other: Any) -> Bits:
-        return self.like(self.builder.or_(self.value, self.operand(other)))
-
-    def __xor__(self, other: Any) -> Bits:
-        return self.like(self.builder.xor(self.value, self.operand(other)))
-
-    def __lshift__(self, places: int) -> Bits:
-        return self.like(self.builder.shl(self.value, self.operand(places)))
-
-    def __rshift__(self, places: int) -> Bits:
-        return self.like(self.builder.lshr(self.value, self.operand(places)))
+    __add__ = _instruction("add")
+    __sub__, __rsub__ = _instruction("sub"), _instruction("sub", turned=True)
+    __and__, __or__, __xor__ = map(_instruction, ("and_", "or_", "xor"))
+    __lshift__, __rshift__ = _instruction("shl"), _instruction("lshr")
 
     def nonzero(self) -> Bits:
         """The lanes that are not 0."""
@@ -410,7 +384,7 @@ def tanh(x: Reals) -> Reals:
 
 
 def _hyperbolic(size: Reals, odd: bool) -> Reals:
-    """sinh or cosh of a number that is not negative, by the theorem of addition for k ln 2 + r."""
+    """sinh or cosh of x ≥ 0, by the addition theorem for k ln 2 + r."""
     k, r, c = _without_ln2((size > 711.0).select(711.0, size))
     square = r * r
     sinh_tail = (r * square).fma(square.polynomial(*SINH), c)  # sinh r − r
@@ -469,7 +443,7 @@ def _log(k: Reals, f: Reals, low: Reals | None = None) -> Reals:
 
 
 def _log_at_edges(y: Reals, x: Reals) -> Reals:
-    """y = ln x where x is positive and finite, and what IEEE 754 has elsewhere."""
+    """y = ln x for positive finite x, and the values of IEEE 754 elsewhere."""
     y = (x < math.inf).select(y, x)
     y = x.equals(0.0).select(-math.inf, y)
     return (x < 0.0).select(math.nan, y)
@@ -623,10 +597,7 @@ def acos(x: Reals) -> Reals:
 
 
 def _log_in_two_parts(k: Reals, m: Reals) -> tuple[Reals, Reals]:
-    """k ln 2 + ln m as a sum of two, to some 66 digits: with s = (m − 1)/(m + 1), ln m = s (2 + s² T).
-
-    All that is not small beside ln m is computed in two parts.
-    """
+    """k ln 2 + ln m in two parts, to some 66 bits: with s = (m − 1)/(m + 1), ln m = s (2 + s² T)."""
     above, below = m - 1.0, m + 1.0
     reciprocal = 1.0 / below
     s = above * reciprocal

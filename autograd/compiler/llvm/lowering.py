@@ -11,29 +11,9 @@ import numpy as np
 
 from ...engine.primitives import TABLE
 from .. import tuning
+from ..ir import nodes as ops
 from ..ir.index_maps import is_injective, strides_of
-from ..ir.nodes import (
-    MUL,
-    AddRows,
-    Apply,
-    BatchSum,
-    Broadcast,
-    Constant,
-    Fused,
-    Gather,
-    Indices,
-    Inputs,
-    LeaveOneOutSum,
-    MatMul,
-    Node,
-    Outer,
-    Parameters,
-    Reduce,
-    ScatterAdd,
-    Symbol,
-    TakeRows,
-    applies,
-)
+from ..ir.nodes import MUL, Indices, Node, applies
 from ..ir.registry import Rules
 from .builder import is_long
 from .layout import AFTER, BEFORE, WITHIN
@@ -44,7 +24,7 @@ __all__ = ["Kernel", "Table"]
 
 
 class Table(NamedTuple):
-    """Numbers of examples: the one of example e in column i is at ``pointer[e * step + i]``."""
+    """Numbers of examples: column i of example e is at ``pointer[e * step + i]``."""
 
     pointer: Any
     width: int
@@ -72,14 +52,14 @@ class Kernel:
         self.by_rows = self.width == 1 and not self.code.unrolled
         for group in layout.groups[phase]:
             node = group[0]
-            if isinstance(node, Apply):
-                self._elementwise([each for each in group if isinstance(each, Apply)])
+            if isinstance(node, ops.Apply):
+                self._elementwise([each for each in group if isinstance(each, ops.Apply)])
             elif node in layout.sums:
                 self.reductions.accumulate(node)
             else:
                 self.lowerings[type(node)](self, node)
 
-    def _elementwise(self, run: list[Apply]) -> None:
+    def _elementwise(self, run: list[ops.Apply]) -> None:
         code, memory, layout, shape = self.code, self.memory, self.layout, run[0].shape
         kept = [node for node in run if node in layout.kept]
         # Eight lanes at a time where the code is long, as that of exp.
@@ -146,7 +126,7 @@ class Kernel:
         else:
             everywhere()
 
-    def _flat_views(self, run: Sequence[Apply]) -> dict[Node, Node] | None:
+    def _flat_views(self, run: Sequence[ops.Apply]) -> dict[Node, Node] | None:
         """The operands of nodes as one axis each, if all lie in memory as the rows of the nodes do."""
         views: dict[Node, Node] = {}
         for arg in {arg for node in run for arg in node.args if arg not in run}:
@@ -174,8 +154,8 @@ class Kernel:
 
     # --- operations
 
-    @lowerings.of(ScatterAdd)
-    def _scatter_add(self, node: ScatterAdd) -> None:
+    @lowerings.of(ops.ScatterAdd)
+    def _scatter_add(self, node: ops.ScatterAdd) -> None:
         code, memory, joined = self.code, self.memory, self.layout.joined
         adding = np.concatenate([np.zeros(0, np.intp), *map(np.unique, node.indices)])  # pieces, by row
         once = bool((np.bincount(adding, minlength=node.size) == 1).all())
@@ -200,8 +180,8 @@ class Kernel:
             else:
                 code.each(index.shape, lambda *place, carry=carry: carry(place, self.width))
 
-    def _add_sums(self, node: ScatterAdd, index: Indices, arg: Node, once: bool) -> None:
-        """A piece with several rows for one: row by row their sum, in registers."""
+    def _add_sums(self, node: ops.ScatterAdd, index: Indices, arg: Node, once: bool) -> None:
+        """Add a piece that names rows more than once: each row's sum is computed in registers."""
         code, memory, width = self.code, self.memory, self.width
         order = np.argsort(index, kind="stable")
         rows, first = np.unique(index[order], return_index=True)
@@ -228,8 +208,8 @@ class Kernel:
         code.every(len(rows), row)
 
     def _rows_of(self, node: Node, rows: Indices) -> Callable[[Any], Any]:
-        """What gives the number of a node in row ``rows[k]``."""
-        if isinstance(node, Apply) and node in self.layout.inlined:
+        """A function from k to the number of a node in row ``rows[k]``."""
+        if isinstance(node, ops.Apply) and node in self.layout.inlined:
             row = node.row
             args = [self._rows_of(arg, _broadcast_rows(arg, node)[rows]) for arg in node.args]
             return lambda k: self.code.apply(row, [arg(k) for arg in args])
@@ -241,8 +221,8 @@ class Kernel:
         a, *b = factors
         return self.code.fma(a, b[0], total) if b else self.code.llvm.fadd(total, a)
 
-    @lowerings.of(TakeRows)
-    def _take_rows(self, node: TakeRows) -> None:
+    @lowerings.of(ops.TakeRows)
+    def _take_rows(self, node: ops.TakeRows) -> None:
         memory, width, table = self.memory, self.width, node.args[0]
 
         def row(j: Any) -> None:
@@ -256,7 +236,7 @@ class Kernel:
 
         self.code.every(node.shape[0], row)
 
-    def _chosen(self, node: TakeRows, j: int, c: int) -> Any:
+    def _chosen(self, node: ops.TakeRows, j: int, c: int) -> Any:
         """The same of a table in registers, which have no address."""
         code, memory, width, (table, index) = self.code, self.memory, self.width, node.args
         named, start = memory.get(index, (j,), width), int(node.starts[j])
@@ -266,8 +246,8 @@ class Kernel:
             value = code.llvm.select(here, memory.get(table, (start + k, c), width), value)
         return value
 
-    @lowerings.of(AddRows)
-    def _add_rows(self, node: AddRows) -> None:
+    @lowerings.of(ops.AddRows)
+    def _add_rows(self, node: ops.AddRows) -> None:
         code, memory, width, x = self.code, self.memory, self.width, node.args[0]
         if memory.is_in_registers(node):
             code.each(node.shape, lambda row, c: memory.set(node, (row, c), self._added(node, row, c), width))
@@ -283,8 +263,8 @@ class Kernel:
 
         code.every(x.shape[0], row)
 
-    def _added(self, node: AddRows, row: int, c: int) -> Any:
-        """What is added to a number in registers."""
+    def _added(self, node: ops.AddRows, row: int, c: int) -> Any:
+        """The sum that a number in registers gets."""
         code, memory, width, (x, index) = self.code, self.memory, self.width, node.args
         total = zero = code.number(0.0, width)
         for j, start in enumerate(node.starts.tolist()):
@@ -294,15 +274,15 @@ class Kernel:
                 total = code.llvm.fadd(total, code.llvm.select(here, memory.get(x, (j, c), width), zero))
         return total
 
-    @lowerings.of(Broadcast)
+    @lowerings.of(ops.Broadcast)
     def _broadcast(self, node: Node) -> None:
         self._each(
             node.shape,
             lambda index, lanes: self.memory.set(node, index, self._get(node.args[0], index, lanes), lanes),
         )
 
-    @lowerings.of(Reduce)
-    def _reduce(self, node: Reduce) -> None:
+    @lowerings.of(ops.Reduce)
+    def _reduce(self, node: ops.Reduce) -> None:
         code, memory, llvm = self.code, self.memory, self.code.llvm
         (x,), axis = node.args, node.axis
         start, rule = {
@@ -328,7 +308,7 @@ class Kernel:
         else:
             code.each(others, lambda *rest: along(rest, self.width))
 
-    @lowerings.of(LeaveOneOutSum)
+    @lowerings.of(ops.LeaveOneOutSum)
     def _leave_one_out_sum(self, node: Node) -> None:
         """The running sum of the rows before each, and then of those after it."""
         code, memory, llvm = self.code, self.memory, self.code.llvm
@@ -352,8 +332,8 @@ class Kernel:
 
         self._each(node.shape[1:], column)
 
-    @lowerings.of(MatMul)
-    def _matmul(self, node: MatMul) -> None:
+    @lowerings.of(ops.MatMul)
+    def _matmul(self, node: ops.MatMul) -> None:
         code, memory, (a, b) = self.code, self.memory, node.args
         n, (length, columns) = b.shape[0], node.shape
         if not self.within and node.size == 1:
@@ -433,21 +413,19 @@ class Kernel:
         code, memory, n = self.code, self.memory, b.shape[0]
         row, column = (each.graph.reshape(each, (n,)) for each in (a, b))
 
-        def step(k: Any, so_far: Any, lanes: int) -> list[Any]:
+        def step(k: Any, so_far: Any, lanes: int) -> Any:
             left, right = (memory.get(each, (k,), lanes, lanes > 1) for each in (row, column))
-            return [code.fma(left, right, so_far)]
+            return code.fma(left, right, so_far)
 
-        full, total = 0, code.number(0.0)
         if memory.along(row) == memory.along(column) == "unit" and n >= 16:
-            full = n - n % 8
-            (parts,) = code.loop(0, full, 8, lambda k, total: step(k, total, 8), [code.number(0.0, 8)])
-            total = code.lane_sum(parts)
-        (total,) = code.loop(full, n, 1, lambda k, total: step(k, total, 1), [total])
+            total = code.total(n, step)
+        else:
+            (total,) = code.loop(0, n, 1, lambda k, total: [step(k, total, 1)], [code.number(0.0)])
         memory.write(node, 0, total, 1)
 
-    @lowerings.of(Outer)
+    @lowerings.of(ops.Outer)
     def _outer(self, node: Node) -> None:
-        """What is not batched, and what is so wide that it is not added up block by block."""
+        """Products that are not batched, or that are wide."""
         if node in self.layout.wide:
             self.reductions.wide(node)
             return
@@ -463,13 +441,11 @@ class Kernel:
 
         code.each(node.shape, cell)
 
-    @lowerings.of(Apply, BatchSum, Fused, Parameters, Inputs, Symbol, Constant, Gather)
+    @lowerings.of(
+        ops.Apply, ops.BatchSum, ops.Fused, ops.Parameters, ops.Inputs, ops.Symbol, ops.Constant, ops.Gather
+    )
     def _refused(self, node: Node) -> None:
-        """Refused: `emit` never comes here with them.
-
-        Elementwise nodes share a loop, batch sums are accumulated, a pass expands fused rules, and the others
-        are no steps of the schedule: there is nothing to compute.
-        """
+        """Refused: no step of a schedule has these alone. `emit` groups Apply and accumulates BatchSum."""
         raise NotImplementedError(  # refused: the schedule has no step for these
             f"{node!r} has no code of its own: it is read, joined or expanded elsewhere"
         )
@@ -477,11 +453,11 @@ class Kernel:
     # --- a pass over a batch
 
     def examples(self, first: Any, tables: Sequence[Table] | None = None) -> None:
-        """The inputs of a block: lane l holds example first + l of the batch, the last one beyond the end.
+        """Read the inputs of a block: example first + l in lane l, the last one again beyond the end.
 
         Parameters
         ----------
-        tables : where they are, each beside the one before; without it in the batch.
+        tables : their columns, side by side; by default those of the batch.
         """
         code, memory, batch = self.code, self.memory, self.memory.batch
         lanes, group, inputs = self.layout.lanes, self.layout.group, self.layout.inputs
@@ -533,8 +509,7 @@ class Kernel:
     ) -> None:
         """The three phases on ``examples[order[:count]]``.
 
-        `inputs` and `outputs` are done for each block. `blocks` does what it is given for the first example
-        of each block.
+        `inputs` and `outputs` run in each block. `blocks` calls its argument for the first example of each.
         """
         code, memory, llvm = self.code, self.memory, self.code.llvm
         memory.take(examples, order, count)

@@ -63,7 +63,7 @@ class Memory:
     # --- which examples
 
     def take(self, examples: Any, order: Any, count: Any) -> None:
-        """Go on with this batch."""
+        """Start a batch."""
         last = self.code.llvm.sub(count, self.code.whole_number(1))
         self.batch = Batch(examples, order, count, last)
 
@@ -72,7 +72,7 @@ class Memory:
         return place if self.batch.order is None else self.code.load_whole(self.batch.order, place)
 
     def enter_block(self, first: Any) -> None:
-        """Go on with the block that begins with this example."""
+        """Start the block that begins with this example."""
         self._first, self._mask = first, self._valid_lanes(first, self.layout.lanes)
 
     def keep_records(self) -> None:
@@ -97,7 +97,7 @@ class Memory:
     # --- numbers of nodes
 
     def flat(self, node: Node, index: tuple[Any, ...]) -> Any:
-        """The row number of an index, whose axes a node may lack in front or have with length 1."""
+        """The row number of an index that broadcasts: leading axes may be missing, others have length 1."""
         row: Any = 0
         for length, i in zip(node.shape, index[len(index) - len(node.shape) :]):
             row = self.code.plus(self.code.times(row, length), 0 if length == 1 else i)
@@ -158,12 +158,12 @@ class Memory:
     def _strides(self, rows: Indices) -> Any:
         """`strides_of`, once for each array."""
         known = self._spaced.get(id(rows))
-        if known is None:  # the array is kept, so that no other one gets its id
+        if known is None:  # the array is kept, so its id stays unique
             known = self._spaced[id(rows)] = rows, strides_of(rows)
         return known[1]
 
     def read(self, source: Node, row: Any, lanes: int, consecutive: bool = False) -> Any:
-        """The number in a row of a node in memory, or the numbers of consecutive rows from there on."""
+        """The number in a row of a node in memory, or the numbers of consecutive rows."""
         if isinstance(source, Symbol):
             return self.code.splat(self.symbols[source.name], lanes)
         if isinstance(source, Constant):
@@ -227,7 +227,7 @@ class Memory:
         return self.code.together(found)
 
     def add(self, node: Node, places: list[Any], c: Any, value: Any, lanes: int) -> None:
-        """Add numbers to a column of a node, each lane in a row of its own."""
+        """Add to a column of a node, each lane in its own row."""
         code = self.code
         value = self.valid(value) if node in self.layout.history else value
         if len(places) == 1:
@@ -257,11 +257,11 @@ class Memory:
         return node in self._homes
 
     def know(self, node: Node, values: Sequence[Any]) -> None:
-        """In straight code, go on with these values of the rows of a node."""
+        """Set the values of the rows of a node in straight code."""
         self._values |= {(node, row): value for row, value in enumerate(values)}
 
     def relocate(self, node: Node, pointer: Any, start: Any = 0) -> None:
-        """From here on the numbers of a node are in other memory."""
+        """Move the numbers of a node to other memory."""
         self._homes[node] = pointer, start
 
     def along(self, node: Node) -> str | None:

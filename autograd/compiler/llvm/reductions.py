@@ -110,7 +110,7 @@ class Reductions:
         code.tiles(node.shape[0], 8 if a.shape[1] > 1 else 4, rows)
 
     def _accumulate_rows(self, node: AddRows) -> None:
-        """Add each row of each example where its index says: lane by lane, each in a lane of its own."""
+        """Add each row of each example at its index, lane by lane."""
         code, memory, scratch = self.code, self.memory, self.memory.scratch
 
         def add(lane: int, place: Any, c: Any, value: Any) -> None:
@@ -132,10 +132,9 @@ class Reductions:
         code.every(node.args[0].shape[0], line)
 
     def _add_many(self, node: Node, places: list[Any], j: Any) -> None:
-        """Add the products of some rows and a column to accumulators: first in registers.
+        """Add up the products of some rows and a column in registers, and then to accumulators.
 
-        A lane without an example has the numbers of the last one, so 0 in one factor is enough: where the
-        other one is not finite, neither is the sum.
+        A lane without an example repeats the last one, so a 0 in one factor suffices.
         """
         code, memory, (a, b) = self.code, self.memory, node.args
 
@@ -176,10 +175,8 @@ class Reductions:
         """Some lanes of a vector: as many as an accumulator has."""
         if self.group == 1 or value.type.count == self.group:
             return value
-        ir = self.code.ir
-        chosen = range(group * self.group, (group + 1) * self.group)
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.group), list(chosen))
-        return self.code.llvm.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
+        undefined = self.code.ir.Constant(value.type, self.code.ir.Undefined)
+        return self.code.chosen(value, undefined, range(group * self.group, (group + 1) * self.group))
 
     def clear(self) -> None:
         """Set the accumulators to 0."""
@@ -215,10 +212,7 @@ class Reductions:
         (self._product_with_inputs if from_inputs else self._product_of_lanes)(node)
 
     def _product_of_lanes(self, node: Node) -> None:
-        """Σ aₑ xₑᵀ over examples e, of recorded nodes: eight columns of three rows at once.
-
-        Lanes without an example have zeros.
-        """
+        """Σ aₑ xₑᵀ over examples e, of recorded nodes, which have zeros in lanes without an example."""
         code, memory, (a, b) = self.code, self.memory, node.args
         rows, columns = node.shape
 
@@ -256,10 +250,9 @@ class Reductions:
         code.tiles(rows, min(rows, 3), columns_of)
 
     def _product_with_inputs(self, node: Node) -> None:
-        """Σ aₑ xₑᵀ over examples e, where x are inputs in the rows of the caller: eight columns at once.
+        """Σ aₑ xₑᵀ over examples e, where x are inputs in the caller's rows.
 
-        The examples are taken in chunks. Some columns of a chunk are packed without gaps, and stay in the
-        nearest cache while all rows pass.
+        Some columns of a chunk of examples are packed, and stay in the L1 cache while all rows pass.
         """
         code, memory, llvm, (a, b) = self.code, self.memory, self.code.llvm, node.args
         batch, (rows, columns) = memory.batch, node.shape

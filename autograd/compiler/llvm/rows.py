@@ -1,8 +1,7 @@
-"""Tables with a row for each example, read into vectors with an example in each lane, and written from them.
+"""Tables (B, n) in memory from and to n vectors, with an example in each lane.
 
-Eight rows that follow each other are consecutive numbers: few columns are taken apart and put together by
-shuffles of all of them, and many by the exchanges of an 8 x 8 transposition. Nothing beyond the eight rows is
-read or written.
+Eight rows at once: up to four columns by shuffles of all their numbers, more by 8 x 8 transpositions. Nothing
+outside of the eight rows is read or written.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ _EIGHT = 8  # rows at once
 
 
 def columns(code: Builder, base: Any, width: int) -> list[Any]:
-    """The columns of eight rows of so many numbers, which begin at a pointer: a vector of eight for each."""
+    """The columns of a table (8, width) at a pointer, a vector of eight for each."""
     if width <= _FEW:
         table = code.load(base, 0, _EIGHT * width)
-        return [_chosen(code, table, table, [width * k + i for k in range(_EIGHT)]) for i in range(width)]
+        return [code.chosen(table, table, [width * k + i for k in range(_EIGHT)]) for i in range(width)]
     found: list[Any] = []
     for first in _tiles(width, _FEW):
         halves = [code.load(base, width * k + first, _FEW) for k in range(_EIGHT)]
@@ -31,17 +30,12 @@ def columns(code: Builder, base: Any, width: int) -> list[Any]:
 
 
 def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, start: Any = 0) -> None:
-    """Write columns, a vector of eight for each, into eight rows of so many numbers from a pointer on.
-
-    Parameters
-    ----------
-    start : the place of the first of these columns in a row.
-    """
+    """Write columns, vectors of eight, into a table (8, width) at a pointer, from column `start` on."""
     count = len(values)
     if count == width <= _FEW:
         together = _joined(code, values)
         order = [_EIGHT * i + k for k in range(_EIGHT) for i in range(width)]
-        code.store(_chosen(code, together, together, order), base, 0, _EIGHT * width)
+        code.store(code.chosen(together, together, order), base, 0, _EIGHT * width)
     elif count >= _EIGHT:
         for first in _tiles(count):
             for k, row in enumerate(code.transposed(values[first : first + _EIGHT])):
@@ -51,7 +45,7 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
         order = [*range(2 * width - _EIGHT, width), *range(_EIGHT, _EIGHT + width)]
         for k, row in enumerate([*rows, before]):
             code.store(row, base, width * k, _EIGHT)
-        code.store(_chosen(code, before, last, order), base, _EIGHT * (width - 1), _EIGHT)
+        code.store(code.chosen(before, last, order), base, _EIGHT * (width - 1), _EIGHT)
     else:
         for i, value in enumerate(values):
             for k in range(_EIGHT):
@@ -59,22 +53,15 @@ def write_columns(code: Builder, values: Sequence[Any], base: Any, width: int, s
 
 
 def _tiles(width: int, size: int = _EIGHT) -> list[int]:
-    """Where the tiles of so many columns begin; the last one begins earlier, if it would reach out."""
+    """The first column of each tile; the last tile overlaps the one before, if need be."""
     return [min(first, max(width - size, 0)) for first in range(0, width, size)]
 
 
-def _chosen(code: Builder, a: Any, b: Any, places: Sequence[int]) -> Any:
-    """The numbers of two vectors, one after the other, at these places."""
-    ir = code.ir
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places))
-    return code.llvm.shuffle_vector(a, b, mask)
-
-
 def _joined(code: Builder, vectors: Sequence[Any]) -> Any:
-    """Vectors one after the other, as a vector of a power of two of them."""
+    """The concatenation of vectors; the last one is repeated up to a power of two."""
     vectors = list(vectors)
     while len(vectors) > 1:
         vectors += vectors[-1:] * (len(vectors) % 2)
         size = 2 * vectors[0].type.count
-        vectors = [_chosen(code, a, b, range(size)) for a, b in zip(vectors[::2], vectors[1::2])]
+        vectors = [code.chosen(a, b, range(size)) for a, b in zip(vectors[::2], vectors[1::2])]
     return vectors[0]

@@ -1,8 +1,7 @@
 """One pass over a batch as a native function: it writes the results, and returns whether all are finite.
 
-The examples come as rows of tables and the results of each example leave as a row, so that the caller's own
-arrays are read and written. The last block, if it has fewer examples than lanes, has rows in the scratch
-memory, which are copied.
+It reads and writes the rows of the caller's arrays. The rows of a last block with fewer examples than lanes
+are copied to and from scratch memory.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..ir.nodes import Apply, Broadcast, Node, ScatterAdd
+from ..ir.nodes import Node
 from .builder import Builder
 from .layout import Layout
 from .lowering import Kernel, Table
@@ -52,7 +51,7 @@ class SinglePass:
         records, homes = code.address(self.scratch, self.size), dict[Node, tuple[Any, Any]]()
         if not self.nodes:
             gradient = nodes[1]
-            if isinstance(gradient, (ScatterAdd, Apply, Broadcast)) and gradient not in layout.accumulated:
+            if layout.may_move(gradient):
                 homes[gradient] = results, 0
         self.memory = memory = Memory(code, layout, parameters, self.scratch, records, homes=homes)
         self.kernel, llvm = Kernel(memory), code.llvm
@@ -69,7 +68,7 @@ class SinglePass:
         llvm.ret(llvm.load(self.finite, typ=code.whole))
 
     def _note(self, check: Any) -> None:
-        """Note that something is not finite, if a sum of 0 · x is nan."""
+        """Note a result that is not finite, for which a sum of 0 · x is nan."""
         code, llvm, ir = self.code, self.code.llvm, self.code.ir
         wrong = llvm.fcmp_unordered("uno", check, check)
         if isinstance(check.type, ir.VectorType):
@@ -79,7 +78,7 @@ class SinglePass:
             llvm.store(code.whole_number(0), self.finite)
 
     def _blocks(self, block: Callable[[Any], None]) -> None:
-        """The whole blocks, and then the one that is left, if its rows have a place of their own."""
+        """The whole blocks, and then the rest, on rows in scratch memory."""
         code, llvm, lanes, count = self.code, self.code.llvm, self.lanes, self.count
         copied = self.width if self.layout.straight else 0
         if lanes == 1 or not (copied or self.row):
@@ -208,7 +207,7 @@ class SinglePass:
     def _check(self, values: Sequence[Any]) -> None:
         code, group = self.code, self.layout.group
         distinct = {id(value): value for value in values if not isinstance(value, code.ir.Constant)}
-        sums = [code.number(0.0, group)] * 4  # so that four are on their way
+        sums = [code.number(0.0, group)] * 4  # four, which do not wait for each other
         for n, value in enumerate(distinct.values()):
             sums[n % 4] = code.fma(value, code.number(0.0, group), sums[n % 4])
         if distinct:

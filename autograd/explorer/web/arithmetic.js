@@ -1,4 +1,4 @@
-/* What rows of the table call and JavaScript lacks: IEEE 754 as the engine has it. */
+/* Functions that rows of the table call and JavaScript lacks, by IEEE 754 as in the engine. */
 
 const step = (x) => (x > 0 ? 1 : x !== x ? x : 0);
 const greater = (a, b) => (a > b ? 1 : a <= b ? 0 : NaN);
@@ -15,7 +15,7 @@ function mod(a, b) {
   return rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-/** ⌊a/b⌋, of the quotient that is exact, and not of the rounded one. */
+/** ⌊a/b⌋ of the exact quotient, not of the rounded one. */
 function floordiv(a, b) {
   if (b === 0) return a / b;
   let rest = a % b;
@@ -33,7 +33,7 @@ function dot(weights, inputs) {
   return total;
 }
 
-/** √Σ v², no square of which overflows or vanishes; one infinite number decides, even beside a nan. */
+/** √Σ v² without overflow or underflow of squares; infinite if one number is, even beside a nan. */
 function norm(values) {
   const top = values.reduce((most, value) => maximum(most, Math.abs(value)), 0);
   if (values.some((value) => Math.abs(value) === Infinity)) return Infinity;
@@ -42,7 +42,7 @@ function norm(values) {
   return Math.sqrt(sum(values.map((value) => (value * scale) ** 2))) / scale;
 }
 
-/** The sum, rounded once: what each addition loses is kept (Shewchuk 1997, section 2). */
+/** The sum, rounded once: the error of each addition is kept (Shewchuk 1997, section 2). */
 function sum(values) {
   const plain = values.reduce((total, value) => total + value, 0);
   if (!Number.isFinite(plain)) return overflown(values, plain);
@@ -77,13 +77,13 @@ function sum(values) {
   return total;
 }
 
-/** A sum that overflows on the way may be finite: of halves of halves. */
+/** A sum that overflows on the way may be finite: it is scaled down. */
 function overflown(values, plain) {
   if (values.some((value) => !Number.isFinite(value))) return plain;
   return sum(values.map((value) => value * 2 ** -60)) * 2 ** 60;
 }
 
-/** The value that stands at an index, from 0 on; NaN where none stands, of which the page tells. */
+/** The value at an index, from 0; NaN if there is none. */
 const take = (values, index) => values[index] ?? NaN;
 
 export { dot, floordiv, greater, maximum, minimum, mod, norm, power, step, sum, take };

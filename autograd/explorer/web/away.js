@@ -7,6 +7,7 @@ import { given } from "./given.js";
 import { canEdit, data, grad, restore, saved } from "./live.js";
 import { leaves, nodes, output, parameters, payload } from "./payload.js";
 import { exact, inPython } from "./numbers.js";
+import { programOf } from "./programs.js";
 import { say } from "./say.js";
 import { onChange, state, view } from "./state.js";
 import { workbook } from "./workbook.js";
@@ -15,13 +16,12 @@ const plain = (number) => exact(number).replaceAll("−", "-").replace("∞", "i
 
 /** The graph as a program that prints its output and the gradients of trained leaves. */
 function program(language, head, leaf) {
-  // A leaf's line is its name alone; a constant has none.
-  const lines = nodes.map((node, place) => (node.op || !node.python ? node[language] : `${node[language]} = ${leaf(inPython(data(place)), node.name)}`));
-  const last = nodes[output].python.split(" = ")[0];
-  const trained = (parameters.length ? parameters : leaves).map((node) => nodes[node].python);
+  const { names, formulas } = programOf(payload, language, data);
+  const lines = names.map((name, place) => name && `${name} = ${formulas[place] || leaf(inPython(data(place)), nodes[place].name)}`);
+  const last = names[output];
   const item = language === "torch" ? ".item()" : "";
   const told = [`${last}.backward()`, `print(${JSON.stringify(last)}, ${last}${item || ".data"})`];
-  for (const name of trained) told.push(`print(${JSON.stringify(`${name}.grad`)}, ${name}.grad${item})`);
+  for (const node of parameters.length ? parameters : leaves) told.push(`print(${JSON.stringify(`${names[node]}.grad`)}, ${names[node]}.grad${item})`);
   return `${head(lines.join("\n"))}\n\n${lines.filter(Boolean).join("\n")}\n\n${told.join("\n")}\n`;
 }
 
@@ -104,16 +104,14 @@ function fromAddress() {
 }
 
 find("away").hidden = false;
-find("as-csv").addEventListener("click", () => handOut(table(), "csv", "text/csv"));
-find("as-svg").addEventListener("click", () => handOut(drawing().text, "svg", "image/svg+xml"));
-find("as-png").addEventListener("click", async () => handOut(await picture(), "png"));
 find("as-workbook").hidden = !payload.workbook;
-find("as-workbook").addEventListener("click", () => handOut(workbook(), "xlsx"));
-find("as-torch").hidden = !nodes[output].torch;
-find("as-torch").addEventListener("click", () => handOut(torch(), "torch.py", "text/x-python"));
-find("as-python").addEventListener("click", () => handOut(python(), "py", "text/x-python"));
+find("as-torch").hidden = !programOf(payload, "torch", data);
+const FILES = {
+  csv: [table, "csv", "text/csv"], svg: [() => drawing().text, "svg", "image/svg+xml"], png: [picture, "png"], workbook: [workbook, "xlsx"],
+  torch: [torch, "torch.py", "text/x-python"], python: [python, "py", "text/x-python"], state: [stated, "json", "application/json"],
+};
+for (const [name, [make, ...how]] of Object.entries(FILES)) find(`as-${name}`).addEventListener("click", async () => handOut(await make(), ...how));
 if (canEdit) {
-  find("as-state").addEventListener("click", () => handOut(stated(), "json", "application/json"));
   find("as-link").addEventListener("click", () => {
     location.hash = HASH + encodeURIComponent(stated());
     put(find("away-said"), say("away.linked"));

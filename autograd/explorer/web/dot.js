@@ -9,7 +9,7 @@ const NUMBER = "\ue001";
 
 const shortened = (text) => ([...text].length > LONGEST ? `${[...text].slice(0, LONGEST - 1).join("")}…` : text);
 
-/** The drawing of a payload, as drawing.dot_text writes it; `taken` says of each edge whether its head reads it. */
+/** The drawing of a payload, as drawing.dot_text writes it; `taken` says whether a node reads an operand. */
 function dotOf({ nodes }, taken) {
   const boxes = nodes.map(({ kind, symbol, name }, place) => {
     const line = kind === "constant" ? constant.replace(NUMBER, () => name) : kinds[kind][symbol].replace(LABEL, () => shortened(name));

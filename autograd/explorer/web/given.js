@@ -1,5 +1,5 @@
-/* What the page is given: what there is to say, and the numbers. The playground gives it anew for each program, with
-   a `signal` that the page before is gone, its `program`, and who is told of what is selected. */
+/* The data of the page: texts and numbers. The playground makes them for each program, with a `signal` that aborts the
+   page before, its `program`, and a listener for the selection. */
 
 import { TEXTS } from "./texts.js";
 import { unpacked } from "./unpacked.js";

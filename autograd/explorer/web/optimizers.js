@@ -1,5 +1,5 @@
-/* Steps of gradient descent, by the definitions of torch: what an update takes away from each parameter.
-   Each is (gradient, memory, rate) => [what is taken away, the memory of the next step]. */
+/* Steps of gradient descent by torch's definitions: (gradient, memory, rate) => [the decrease of each parameter, the
+   next memory]. */
 
 const OPTIMIZERS = {
   "SGD": (gradient, memory, rate) => [gradient.map((each) => rate * each), memory],
@@ -10,7 +10,7 @@ const OPTIMIZERS = {
     return [velocity.map((each) => rate * each), velocity];
   },
 
-  /** m ← 0.9 m + 0.1 g, s ← 0.999 s + 0.001 g²; both divided by what they lack in the first steps (Kingma and Ba 2015). */
+  /** m ← 0.9 m + 0.1 g, s ← 0.999 s + 0.001 g², both with bias correction (Kingma and Ba 2015). */
   "Adam": (gradient, memory, rate) => {
     const { steps, mean, square } = memory ?? { steps: 0, mean: gradient.map(() => 0), square: gradient.map(() => 0) };
     const next = {

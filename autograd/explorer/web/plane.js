@@ -1,4 +1,4 @@
-/* The plane of two features: what the model decides at each of its points, and the points of the data. */
+/* The plane of two features: the decision at each point, and the data. */
 
 import { find } from "./elements.js";
 import { data, forward } from "./live.js";
@@ -15,7 +15,7 @@ const SLICE = 8; // milliseconds of work between which the page answers
 const canvas = find("plane-drawn");
 const side = canvas.width;
 
-/** The nodes to compute anew when only the features change, up to the predictions. */
+/** The nodes between the features and the predictions. */
 function between() {
   const from = new Set(plane.features);
   for (const { tail, head } of edges) if (from.has(tail)) from.add(head);
@@ -25,7 +25,7 @@ function between() {
 }
 const steps = plane && between();
 
-/** What is predicted at a point with the numbers of the moment: a score less its level, or the largest class. */
+/** The prediction at a point with the numbers of the moment: a score less its level, or the largest class. */
 function predictor() {
   const numbers = Float64Array.from(nodes, (_, node) => data(node));
   return (point) => {
@@ -90,7 +90,7 @@ function boundary(context, grid, cells) {
   context.stroke();
 }
 
-/** The points of the data: a disc, a square, a triangle and so on by class; the example that is shown has a ring. */
+/** The data: a disc, a square, a triangle and so on by class; the example shown has a ring. */
 function scatter(context) {
   plane.points.forEach((point, place) => mark(context, across(point), plane.classes[place]));
   const [x, y] = across(plane.features.map(data));
@@ -127,7 +127,7 @@ function paint(grid, cells) {
 const centres = (cells) => range(cells * cells).map((place) => [along(0, (place % cells + 0.5) / cells), along(1, (Math.floor(place / cells) + 0.5) / cells)]);
 const [few, many] = plane ? [centres(COARSE), centres(FINE)] : [];
 
-/** Coarse at once, so that nothing stale is on the screen; fine, and the points counted, in the time that is left. */
+/** Coarse at once, so that nothing stale is on the screen; fine, with the points counted, in spare time. */
 let turn = 0;
 function draw() {
   const predict = predictor();

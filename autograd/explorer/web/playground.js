@@ -29,7 +29,7 @@ function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** What a program records, ready to be shown; a Fault, where it cannot be. */
+/** The data of a program's page; throws a Fault. */
 function recorded(text, patterns, numbers) {
   const program = parse(text);
   const made = payloadOf(program, ROWS, { trained: patterns, numbers, rate: RATE, title: say("editor.title") });
@@ -38,7 +38,7 @@ function recorded(text, patterns, numbers) {
   return { ...made, free: [...program.free.keys()] };
 }
 
-/** Record the program and show it; or say what is wrong with it, where. */
+/** Record the program and show it, or its fault. */
 async function run() {
   const [text, patterns, mine] = [code.value, trained.value, (turn += 1)];
   let made;
@@ -77,7 +77,7 @@ function numbersOf() {
   return new Map(names.map((name, place) => [name, Number(numbers[place])]).filter(([name]) => shown.free.includes(name)));
 }
 
-// --- what is wrong, and the line of what is selected ---------------------------------------------------------
+// --- the fault, and the line of the selection ----------------------------------------------------------------
 
 let fault = null;
 let line = null;

@@ -1,4 +1,4 @@
-/* Predict: the number of a step is hidden, the reader types it and is told what is right or which slip it was.
+/* Predict: the number of a step is hidden, the reader types it, and the page says whether it is right, or the slip.
 
    A slip is found by computing the step with one thing changed. */
 
@@ -11,9 +11,9 @@ import { say } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { name, operation } from "./words.js";
 
-const MOST = 64; // others that a number may have been taken from
+const MOST = 64; // terms or parameters to try
 
-/** The right number of a step, and wrong ones with what was done to get them: pairs of a number and a sentence. */
+/** The right number of a step, and the numbers of slips with a sentence each. */
 function question(step) {
   if (step.kind === "node") return ofNode(step.node);
   return step.kind === "edge" ? ofEdge(step.edge) : ofUpdate(step.node);
@@ -41,7 +41,7 @@ function ofNode(node) {
   return { right, slips };
 }
 
-/** What a sum or a dot product adds up. */
+/** The terms of a sum or a dot product. */
 function terms(node) {
   const { op, operands } = nodes[node];
   if (op === "sum") return operands[0].slice(0, MOST).map((each) => ({ number: data(each), text: name(each) }));
@@ -85,7 +85,7 @@ function ofUpdate(node) {
   return { right: next, slips };
 }
 
-/** Whether a number is meant: to half a unit of the last digit that was typed, and to half a percent at worst. */
+/** Whether a number is meant: to ¾ of a unit of the last digit typed, and to half a percent at worst. */
 function means(text, typed, number) {
   const [digits, exponent = "0"] = text.trim().toLowerCase().split("e");
   const unit = 10 ** (Number(exponent) - (digits.split(".")[1] ?? "").length);

@@ -1,4 +1,4 @@
-/* What is selected and looked at, and scopes that open and close: changes of what is shown. */
+/* Changes of the selection and of open scopes. */
 
 import { count, current, plan } from "./graph.js";
 import { nodes, pictures } from "./payload.js";
@@ -28,7 +28,7 @@ function close(scope) {
 const openAll = () => turn(widest < 0 ? undefined : widest);
 const closeAll = () => turn(pictureOf([]));
 
-/** Go over to another picture, to the step that does the same. */
+/** Show another picture, at the step that does the same. */
 function turn(picture, turned = "") {
   if (picture === undefined || picture === state.picture) return;
   const step = current();

@@ -7,7 +7,7 @@ import { count, epoch, frameInRun, run } from "./graph.js";
 import { addExample, canEdit, removeExample, setTraining, show, train } from "./live.js";
 import { read, written } from "./numbers.js";
 import { OPTIMIZERS } from "./optimizers.js";
-import { inputs, payload, range, runs, trains } from "./payload.js";
+import { inputs, nodes, range, runs, trains } from "./payload.js";
 import { say, toggle } from "./say.js";
 import { change, onChange, state, view } from "./state.js";
 import { counted, name } from "./words.js";
@@ -119,16 +119,20 @@ function drawLive() {
   chart([losses, ...state.curves].map(finite), 0, steps, "train.update", say("train.curve.yours", { first, last, updates: counted(steps, "updates") }));
 }
 
+/** The number of classes of a cross-entropy; 0 for another output. */
+const softmax = nodes.find(({ op }) => ["softmax", "log_softmax", "logsumexp"].includes(op));
+const classes = softmax ? softmax.operands.flat().length : nodes.some(({ op }) => op === "softplus") ? 2 : 0;
+
 /** The loss in words; a cross-entropy beside that of guessing. */
 function meaning() {
   const { losses, steps, examples } = state.live;
   const loss = losses.at(-1);
   const told = say(examples.length > 1 ? "loss.mean" : "loss", { updates: counted(steps, "updates"), loss: written(loss), examples: examples.length });
   if (!Number.isFinite(loss)) return `${told} ${say("loss.left")}`;
-  if (!payload.classes) return told;
-  const guessing = Math.log(payload.classes);
+  if (!classes) return told;
+  const guessing = Math.log(classes);
   const than = Math.abs(loss - guessing) < 0.02 * guessing ? "guessing" : loss < guessing ? "better" : "worse";
-  return `${told} ${say(`loss.${than}`, { classes: payload.classes, cost: written(guessing, 3) })}`;
+  return `${told} ${say(`loss.${than}`, { classes, cost: written(guessing, 3) })}`;
 }
 
 let timer = null;

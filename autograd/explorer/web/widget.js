@@ -1,4 +1,4 @@
-/* The page in a cell of a notebook: what it says of its numbers goes to Python. */
+/* The page in a cell of a notebook, which sends its numbers to Python. */
 
 function render({ model, el }) {
   const frame = document.createElement("iframe");

@@ -1,6 +1,6 @@
-/* The training as a workbook of live formulas: the columns that `save_workbook` has, from the numbers of the moment.
+/* The training as a workbook of live formulas, with the columns of `save_workbook` and the numbers of the moment.
 
-   An .xlsx file is a zip archive of XML parts (ECMA-376); this one is stored, not compressed. */
+   An .xlsx file is a zip archive of XML parts (ECMA-376), stored here without compression. */
 
 import { run } from "./graph.js";
 import { data } from "./live.js";
@@ -20,7 +20,7 @@ const computed = (place, formula) => `<c r="${place}"><f>${escaped(formula)}</f>
 const row = (number, cells) => `<row r="${number}">${cells.join("")}</row>`;
 const across = (number, each, texts) => texts.map((text, column) => each(`${letters(column)}${number}`, text));
 
-/** The table: the rate and the leaves at the top, and one row for each update, computed from the one above. */
+/** The rate and the leaves at the top, and a row for each update, computed from the row above. */
 function sheet(epochs) {
   const { headers, cells, leaves } = payload.workbook;
   const rate = state.live?.rate ?? run().lr ?? 0.5;
@@ -65,7 +65,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 const checksum = (bytes) => ~bytes.reduce((sum, byte) => TABLE[(sum ^ byte) & 255] ^ (sum >>> 8), -1) >>> 0; // CRC-32
 
-/** Numbers of two bytes, or of four where they stand in a list of their own, the lowest byte first. */
+/** Little-endian numbers of two bytes, or of four if they are in a list of their own. */
 function little(...fields) {
   return Uint8Array.from(fields.flatMap((field) => {
     const [number, size] = Array.isArray(field) ? [field[0], 4] : [field, 2];

@@ -14,12 +14,10 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-import autograd
 import nn
 from autograd import Plane, Value, explore, log, primitive, save_workbook, sigmoid, take, where
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import Passes
-from autograd.explorer.programs import python_lines
 from autograd.explorer.script import texts
 from tests.support.browser import opened, overflow, violations
 from tests.support.live import all_numbers, ready, typed
@@ -699,27 +697,6 @@ def test_the_program_for_torch_that_is_taken_away_is_whole(page):
     assert "w = number(-1.25).requires_grad_()" in program
     assert "= torch.sigmoid(" in program
     assert program.endswith('print("b.grad", b.grad.item())\n')
-
-
-@pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(programs())
-def test_any_graph_is_a_python_program(program):
-    numbers, code, roots, _ = program
-    leaves = [Value(number, f"x{place}") for place, number in enumerate(numbers)]
-    output = run(leaves, code, lambda name, args: TABLE[name](*args))[roots[-1]]
-    if not isinstance(output, Value):  # of constants alone
-        return
-    passes = Passes(output)
-    names = {node: node.label or "v" for node in passes.nodes}
-    lines = python_lines(passes, names)
-    space = {"TABLE": TABLE, **{name: getattr(autograd, name) for name in autograd.__all__ if name in TABLE}}
-    for node, line in zip(passes.nodes, lines):
-        if line and node.op:
-            exec(line, space)
-        elif line:
-            space[line] = Value(node.data)
-    assert space[lines[-1].split(" = ")[0]].data == output.data
 
 
 def test_a_table_and_drawings_are_taken_away(page):

@@ -20,7 +20,7 @@ from autograd.explorer.script import WEB
 from autograd.language import FUNCTIONS, ExpressionError, parse
 from tests.support import reader
 from tests.support.typed_programs import ANY, HOSTILE, PROGRAMS, RIGHT, WRONG
-from tests.support.v8 import V8
+from tests.support.v8 import V8, literal
 
 NUMBER = 0.625  # of every free name
 READ = reader.reference_functions(TABLE)
@@ -34,6 +34,7 @@ def v8():
         "recorder.record",
         "recorded.payloadOf",
         "dot.dotOf",
+        "programs.programOf",
         "rows.ROWS",
         rows=rows,
         given={"language": language},
@@ -186,23 +187,18 @@ def test_the_page_shows_what_explore_shows(v8, text):
 @given(PROGRAMS)
 def test_any_program_is_shown_as_explore_shows_it(v8, text):
     """And the lines of Python that one takes away record the same numbers."""
-    payload, _, passes = alike(v8, text)
+    payload, done, passes = alike(v8, text)
+    program = v8.read(f"programOf({json.dumps(payload)}, 'python', (place) => {literal(done.data)}[place])")
     known = {
         "TABLE": TABLE,
         **{name: getattr(autograd, name) for name in autograd.__all__},
         "sum": autograd.sum,
     }
-    place = 0
-    for about, node in zip(payload["nodes"], passes.nodes):
-        if about["kind"] == "constant":
-            continue
-        if not node.op:
-            known[about["python"]] = autograd.Value(node.data)
-        else:
-            exec(about["python"], known)
-        assert same(known[about["python"].split(" = ")[0]].data, node.data), about["python"]
-        place += 1
-    assert place
+    for node, name, formula in zip(passes.nodes, program["names"], program["formulas"], strict=True):
+        assert bool(name) != node.constant
+        if name:
+            known[name] = eval(formula, known) if formula else autograd.Value(node.data)
+            assert same(known[name].data, node.data), (name, formula)
 
 
 @pytest.mark.parametrize(
