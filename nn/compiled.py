@@ -204,9 +204,11 @@ class CompiledModel:
             targets.setdefault(tuple(target) if isinstance(target, list) else target, i)
         each = list(targets.values())
         firsts = [lengths[min(lengths, key=lambda shape: shape[0])]] if known else list(lengths.values())
-        # Each position of a sequence counts as an example.
-        some, least = (1, 2 if known else 8) if self.recordings[0].rows is not None else (4, 64)
+        in_positions = self.recordings[0].rows is not None
+        some, least = (1, 8) if in_positions else (4, 64)  # each position counts as an example
         few = sorted({*each[:some], *firsts, *(data[i] for i in _spread(len(data), some))})
+        if known and in_positions and not self.dropouts:
+            return self._gradients_agree(self._of(few))
         extremes = [
             int(self.examples[kind][i])
             for kind in kinds

@@ -98,11 +98,12 @@ def hardest(pixels: Array, probabilities: Array, labels: Any) -> Any:
     rows = -(-len(pixels) // columns)
     high = 2.95 * rows  # inches
     with canvas(high) as figure:
-        grid = figure.subplots(2 * rows, columns, height_ratios=[1.25, 0.8] * rows, sharey="row")
-        figure.subplots_adjust(0.065, 0.35 / high, 0.98, 1.0 - 0.35 / high, wspace=0.2, hspace=0.45)
+        heights = [1.25, 0.8, 0.25] * rows  # of a picture, its chart and the space below
+        grid = figure.subplots(3 * rows, columns, height_ratios=heights, sharey="row")
+        figure.subplots_adjust(0.065, 0.02, 0.98, 1.0 - 0.35 / high, wspace=0.2, hspace=0.25)
         for axes in grid.flat:
             axes.axis("off")
-        places = zip(*(grid[start::2].flat for start in (0, 1)))
+        places = zip(*(grid[start::3].flat for start in (0, 1)))
         for i, ((above, below), belief, label) in enumerate(zip(places, probabilities, labels)):
             _tiles(above, pixels[i : i + 1], 1, 0.0, **INK)
             taken = int(belief.argmax())
@@ -110,7 +111,8 @@ def hardest(pixels: Array, probabilities: Array, labels: Any) -> Any:
             above.set_title(title, fontsize=10.5, loc="center")
             below.axis("on")
             bars = below.bar(range(len(belief)), belief, color=PALETTE["zero line"])
-            bars[taken].set_color(WRONG)
+            if taken != label:
+                bars[taken].set_color(WRONG)
             bars[label].set(facecolor=RIGHT, edgecolor=PALETTE["paper"], hatch="////")
             below.set(xticks=range(len(belief)), ylim=(0.0, 1.0), yticks=[0.0, 0.5, 1.0])
             below.tick_params(labelsize=SMALL, length=2)

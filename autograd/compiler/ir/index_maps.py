@@ -8,7 +8,7 @@ import numpy as np
 
 from .nodes import Indices, ScatterAdd, Shape
 
-__all__ = ["is_injective", "is_partition", "strides_of"]
+__all__ = ["is_injective", "is_partition", "rows_at", "strides_of"]
 
 
 def strides_of(index: Indices) -> tuple[int, Shape] | None:
@@ -35,3 +35,13 @@ def is_partition(node: ScatterAdd) -> bool:
     """Whether each row of a scatter-add comes from exactly one piece."""
     every = np.concatenate([index.reshape(-1) for index in node.indices] or [np.zeros(0, np.intp)])
     return len(every) == node.size and is_injective(every)
+
+
+def rows_at(table: Any, places: Any) -> Any:
+    """The rows of a table (R, n) or (R, n, B) at places (m,), or (m, B) by example."""
+    if places.ndim == 1:
+        return table[places]
+    if table.ndim == 2:
+        return table[places].transpose(0, 2, 1)
+    n, B = table.shape[1:]
+    return table[places[:, None, :], np.arange(n)[:, None], np.arange(B)]

@@ -22,6 +22,7 @@ from ...engine.numerics import are_places
 from ...engine.primitives import TABLE, Primitive
 from ..backends import by_formula
 from ..ir.fused_rules import FORWARD, JVP
+from ..ir.index_maps import rows_at
 from ..ir.nodes import Unknown
 
 __all__ = [
@@ -147,16 +148,10 @@ def _places(index: Any, length: int, starts: Any) -> tuple[Any, Any]:
 
 def take_rows(table: Any, index: Any, length: int, starts: Any) -> Any:
     """`TakeRows`; nan where an index is out of range."""
-    table = jnp.asarray(table)
     places, wrong = _places(index, length, starts)
-    if index.ndim == 1:
-        return jnp.where(wrong.reshape(-1, *[1] * (table.ndim - 1)), math.nan, table[places])
-    if table.ndim == 2:
-        found = table[places].transpose(0, 2, 1)
-    else:
-        n, B = table.shape[1:]
-        found = table[places[:, None, :], jnp.arange(n)[:, None], jnp.arange(B)]
-    return jnp.where(wrong[:, None, :], math.nan, found)
+    found = rows_at(jnp.asarray(table), places)
+    wrong = wrong[:, None, :] if index.ndim == 2 else wrong.reshape(-1, *[1] * (found.ndim - 1))
+    return jnp.where(wrong, math.nan, found)
 
 
 def add_rows(x: Any, index: Any, length: int, starts: Any, zeros: Any) -> Any:

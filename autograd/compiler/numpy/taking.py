@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.numerics import places_in
+from ..ir.index_maps import rows_at
 
 __all__ = ["add_rows", "places", "take_rows"]
 
@@ -21,11 +22,8 @@ def take_rows(table: Any, places: Any, out: Any) -> None:
     """The rows of a table (R, n) or (R, n, B), into (m, n) or (m, n, B)."""
     if places.ndim == 1:
         np.take(table, places, axis=0, out=out, mode="clip")
-    elif table.ndim == 2:
-        out[...] = table[places].transpose(0, 2, 1)
     else:
-        n, B = table.shape[1:]
-        out[...] = table[places[:, None, :], np.arange(n)[:, None], np.arange(B)]
+        out[...] = rows_at(table, places)
 
 
 def add_rows(x: Any, places: Any, out: Any) -> None:
