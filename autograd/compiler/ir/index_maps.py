@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import Indices, ScatterAdd, Shape
+from .nodes import Indices, Node, ScatterAdd, Shape
 
-__all__ = ["is_contiguous", "is_injective", "is_partition", "rows_at", "strides_of"]
+__all__ = ["broadcast_rows", "is_contiguous", "is_injective", "is_partition", "rows_at", "strides_of"]
 
 
 def strides_of(index: Indices) -> tuple[int, Shape] | None:
@@ -30,6 +30,11 @@ def is_contiguous(index: Indices) -> bool:
     """Whether the rows are evenly spaced, and consecutive along the last axis."""
     spaced = strides_of(index)
     return spaced is not None and spaced[1][-1] == 1
+
+
+def broadcast_rows(arg: Node, shape: Shape) -> Indices:
+    """The row of a node for each row of a shape that it broadcasts to, along one axis."""
+    return np.broadcast_to(np.arange(arg.size).reshape(arg.shape), shape).reshape(-1)
 
 
 def is_injective(index: Indices) -> bool:
