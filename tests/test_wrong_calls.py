@@ -431,7 +431,7 @@ DRAWING = [
     ("nn.diagram(nn.Module())", TypeError, "diagram takes an MLP, a Layer or a Neuron, got Module"),
     ("nn.diagram(net(), color_by='size')", ValueError, "color_by must be 'data' or 'grad', got 'size'"),
     ("nn.diagram(net(), precision=0)", ValueError, "precision must be a whole number from 1 to 17, got 0"),
-    ("nn.diagram(net(), max_neurons=2)", ValueError, "max_neurons must be a whole number from 3 on, got 2"),
+    ("nn.diagram(net(), max_neurons=2)", ValueError, "max_neurons must be at least 3, got 2"),
     ("nn.diagram(net(), inputs=['a'])", ValueError, "inputs must be 2 names, got ['a']"),
     ("nn.diagram(net(), inputs='ab')", ValueError, "inputs must be 2 names, got 'ab'"),
     ("nn.diagram(net(), outputs=5)", TypeError, "outputs must be 1 names, got int: 5"),
