@@ -20,8 +20,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def require_count(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`; numpy's integers are integers.
+def require_count(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """`value` as an int from `least` to `most`; numpy's integers are integers.
 
     >>> require_count("n_in", 2.0)
     Traceback (most recent call last):
@@ -29,6 +29,8 @@ def require_count(name: str, value: Any, least: int = 1) -> int:
     TypeError: n_in must be an integer, got float: 2.0
     """
     count = require_integer(name, value)
+    if most is not None and not least <= count <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {count}")
     if count < least:
         raise ValueError(f"{name} must be at least {least}, got {count}")
     return count

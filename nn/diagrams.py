@@ -53,7 +53,7 @@ def diagram(
     model : an `MLP`, a `Layer` or a `Neuron`; or anything with ``layers``, ``neurons`` or ``w`` and ``b``.
     color_by : whether the weights (``"data"``) or their gradients (``"grad"``) are shown and give colour and
         width. An edge without a gradient is dotted.
-    precision : the significant digits of each number, at least 1.
+    precision : the significant digits of each number, 1 to 17.
     max_neurons : the most neurons drawn of a layer, at least 3: the first ones and the last, with ⋮ between.
     inputs, outputs : their names; by default i1, i2, ... and o1, o2, ...
     title : a line above the drawing.
@@ -76,7 +76,7 @@ def diagram(
     (True, 2)
     """
     require_option("color_by", color_by, "data", "grad")
-    require_count("precision", precision)
+    require_count("precision", precision, most=17)
     require_count("max_neurons", max_neurons, least=3)
     require_flag("legend", legend)
     require_text("title", title)
