@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autograd import playground, require_writable
+from autograd.terminal import OptionsError, refused
 
-from .shared.options import Options, OptionsError, fail, name
+from .shared.options import Options, name
 
 PROGRAM = "python -m demos playground"
 LARGEST = 3_000_000  # bytes
@@ -34,9 +35,9 @@ def main(argv: Sequence[str]) -> int:
         require_writable(folder / "index.html")
         page = playground(folder / "index.html")
     except OptionsError as error:
-        return fail(PROGRAM, error)
+        return refused(PROGRAM, error)
     except OSError as error:
-        return fail(PROGRAM, f"cannot write into {folder}: {error.strerror or error}")
+        return refused(PROGRAM, f"cannot write into {folder}: {error.strerror or error}")
     check(page.html)
     print(f"Open {folder / 'index.html'}: type a program, or choose an example.")
     return 0

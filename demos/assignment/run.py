@@ -14,11 +14,11 @@ import numpy as np
 from autograd import Explorer, Value, draw, explore, save_workbook, topological_order, write_csv
 from autograd.spreadsheet import SheetError, assignment
 from autograd.spreadsheet.classes import hand_out
-from autograd.terminal import progress_bar
+from autograd.terminal import OptionsError, progress_bar
 from nn import MLP, diagram
 from nn.plots import save
 
-from ..shared.options import Options, OptionsError, name, numbers, whole
+from ..shared.options import Options, name, numbers, whole
 from ..shared.page import EXPLORER
 from ..shared.report import demo
 from . import charts, handout, page

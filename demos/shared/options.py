@@ -5,26 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from autograd.terminal import say
+from autograd.terminal import OptionsError
 
-__all__ = ["Options", "OptionsError", "fail", "name", "numbers", "whole"]
+__all__ = ["Options", "name", "numbers", "whole"]
 
 Reader = Callable[[list[str]], Any]
 """Turns the words after a flag into its value; what an `OptionsError` says follows the flag's name."""
-
-
-class OptionsError(ValueError):
-    """A value that an option does not take; the message is the line that the user sees."""
-
-
-def fail(program: str, message: object) -> int:
-    """Print one line on stderr that says what is wrong; returns the exit status."""
-    say([f"{program}: error: {' '.join(str(message).split())}"], sys.stderr)
-    return 2
 
 
 def numbers(count: int, above: float = -math.inf) -> Reader:
@@ -92,7 +81,7 @@ class Options(argparse.ArgumentParser):
     >>> options.read(["--targets", "1"])
     Traceback (most recent call last):
         ...
-    demos.shared.options.OptionsError: --targets takes 2 numbers, got 1: '1'
+    autograd.terminal.OptionsError: --targets takes 2 numbers, got 1: '1'
     """
 
     def __init__(self, program: str, description: str) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from autograd import MissingExtraError, require_writable, write_text
+from autograd.terminal import OptionsError, refused
 from nn import History
 from nn.plots import picture, require_matplotlib, save
 
 from . import page
-from .options import Options, OptionsError, fail, name, whole
+from .options import Options, name, whole
 
 __all__ = ["Report", "demo", "require_uninterrupted"]
 
@@ -230,9 +231,9 @@ def demo(
             require_writable(folder / "index.html")
             work(given, folder)
         except (OptionsError, MissingExtraError) as error:
-            return fail(program, error)
+            return refused(program, error)
         except OSError as error:
-            return fail(program, f"cannot write into {folder}: {error.strerror or error}")
+            return refused(program, f"cannot write into {folder}: {error.strerror or error}")
         return 0
 
     return main
