@@ -243,8 +243,8 @@ class Problem:
         network = self.standard
         nodes = network.at(self.numbers)
         weights = [nodes[name] for name in network.trained]
-        rate = self.rate if lr is None else lr
-        return save(nodes[network.output], weights, path, epochs=epochs, lr=rate, momentum=momentum)
+        lr = self.rate if lr is None else lr
+        return save(nodes[network.output], weights, path, epochs=epochs, lr=lr, momentum=momentum)
 
     @property
     def example(self) -> str:

@@ -66,7 +66,7 @@ class _Line:
 
     row: int
     formula: Formula
-    held: list[Area]
+    held: dict[int, Area]
 
 
 class _Reader:
@@ -116,7 +116,7 @@ class _Reader:
     def _repairs(self, row: int) -> Iterator[str]:
         lines = list(self._lines(row))
         first = lines[0].formula
-        if all(self._is_right(line, dict(enumerate(line.held))) for line in lines):
+        if all(self._is_right(line, line.held) for line in lines):
             yield "the formula gives the right number: let the spreadsheet program recalculate it"
             return
         groups: dict[str, list[int]] = {}
@@ -134,11 +134,9 @@ class _Reader:
             text = self.table.sheet.formula(self.table.place(self.quantity, each))
             if found < _TRIED and self._filled_down(row, each) == moved(text, 0, 0):
                 found += 1
-                formula = parsed(text, self.book)
-                name = self.table.sheet.name
-                yield _Line(
-                    each, formula, [self.calculator.values(name, cells) for cells in formula.references]
-                )
+                formula, sheet = parsed(text, self.book), self.table.sheet.name
+                held = {cells.number: self.calculator.values(sheet, cells) for cells in formula.references}
+                yield _Line(each, formula, held)
 
     def _repair(self, lines: list[_Line], numbers: list[int]) -> tuple[tuple[int, ...], _Meant] | None:
         """In which places of one reference which other cell gives the right number in all lines."""
@@ -179,7 +177,7 @@ class _Reader:
         _, place = meant(line.row)
         cell = self.table.sheet.cells.get(place) if place is not None else None
         known = cell is not None and isinstance(cell.value, float)
-        return dict(enumerate(line.held)) | dict.fromkeys(chosen, (cell.value,)) if cell and known else {}
+        return line.held | dict.fromkeys(chosen, (cell.value,)) if cell and known else {}
 
     def _is_right(self, line: _Line, held: Mapping[int, Area]) -> bool:
         if not held:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .nodes import Indices, ScatterAdd, Shape
+from .nodes import Indices, Node, ScatterAdd, Shape
 
-__all__ = ["is_injective", "is_partition", "rows_at", "strides_of"]
+__all__ = ["broadcast_rows", "is_contiguous", "is_injective", "is_partition", "rows_at", "strides_of"]
 
 
 def strides_of(index: Indices) -> tuple[int, Shape] | None:
@@ -24,6 +24,17 @@ def strides_of(index: Indices) -> tuple[int, Shape] | None:
     for axis, (length, step) in enumerate(zip(index.shape, steps)):
         grid = grid + np.arange(length).reshape((-1,) + (1,) * (index.ndim - 1 - axis)) * step
     return (start, steps) if np.array_equal(grid, index) else None
+
+
+def is_contiguous(index: Indices) -> bool:
+    """Whether the rows are evenly spaced, and consecutive along the last axis."""
+    spaced = strides_of(index)
+    return spaced is not None and spaced[1][-1] == 1
+
+
+def broadcast_rows(arg: Node, shape: Shape) -> Indices:
+    """The row of a node for each row of a shape that it broadcasts to, along one axis."""
+    return np.broadcast_to(np.arange(arg.size).reshape(arg.shape), shape).reshape(-1)
 
 
 def is_injective(index: Indices) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import tuning
 from ..ir import nodes as ops
-from ..ir.index_maps import strides_of
+from ..ir.index_maps import is_contiguous, strides_of
 from ..ir.nodes import Indices, Node, ancestry
 from ..ir.schedule import Buffer, Schedule, Step, Target
 from .builder import DIRECT
@@ -93,8 +93,7 @@ class NativeTarget(Target):
 
     def is_part(self, schedule: Schedule, node: ops.ScatterAdd, index: Indices, arg: Node) -> bool:
         """Sums that nothing else reads, and wide products with contiguous columns in the scatter-add."""
-        spaced = strides_of(index)
-        lines = arg in self.wide and spaced is not None and spaced[1][-1] == 1
+        lines = arg in self.wide and is_contiguous(index)
         return schedule.readers[arg] == [node] and (lines or all(map(self.is_sum, node.args)))
 
     def is_stored(self, schedule: Schedule, node: Node) -> bool:

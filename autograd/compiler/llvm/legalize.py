@@ -13,7 +13,7 @@ import numpy as np
 from ...engine.primitives import TABLE
 from ..backends import by_formula
 from ..ir import nodes as ops
-from ..ir.index_maps import is_injective, is_partition
+from ..ir.index_maps import broadcast_rows, is_injective, is_partition
 from ..ir.nodes import MUL, POW, POWER, Graph, Indices, Node, ancestry, applies, rewrite
 from ..ir.passes import EXPAND_FUSED, Outputs, Pass
 from .builder import DIRECT, is_long
@@ -98,7 +98,7 @@ def _sum_of_the_rest(node: Node, x: Node) -> Node | None:
     if not zero.any() or zero.all():
         return None
     rest = np.flatnonzero(~zero)
-    index = np.broadcast_to(_places(node), x.shape).reshape(-1)[rest]
+    index = broadcast_rows(node, x.shape)[rest]
     return x.graph.scatter_add(node.shape, [(index, _rows(x, rest))])
 
 
@@ -157,7 +157,7 @@ def _read(arg: Node, x: Node, rows: Indices) -> Node:
     graph = x.graph
     if arg.size == 1:
         return graph.broadcast(graph.reshape(arg, (1,)), (1 if x.size > 1 and arg is not x else len(rows),))
-    found = graph.gather(arg, np.broadcast_to(_places(arg), x.shape).reshape(-1)[rows])
+    found = graph.gather(arg, broadcast_rows(arg, x.shape)[rows])
     source = found.source
     if isinstance(found, ops.Gather) and isinstance(source, ops.ScatterAdd) and is_partition(source):
         for index, piece in source.pieces:

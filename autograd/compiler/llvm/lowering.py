@@ -12,7 +12,7 @@ import numpy as np
 from ...engine.primitives import TABLE
 from .. import tuning
 from ..ir import nodes as ops
-from ..ir.index_maps import is_injective, strides_of
+from ..ir.index_maps import broadcast_rows, is_contiguous, is_injective
 from ..ir.nodes import MUL, Indices, Node, applies
 from ..ir.registry import Rules
 from .builder import is_long
@@ -174,8 +174,7 @@ class Kernel:
                     value = code.llvm.fadd(memory.read(node, row, lanes, self.by_rows), value)
                 memory.write(node, row, value, lanes)
 
-            spaced = strides_of(index)
-            if spaced is not None and spaced[1][-1] == 1:
+            if is_contiguous(index):
                 self._each(index.shape, carry, again=once)
             else:
                 code.each(index.shape, lambda *place, carry=carry: carry(place, self.width))
@@ -188,7 +187,7 @@ class Kernel:
         bounds = np.append(first, len(index))
         counts = set(np.diff(bounds).tolist())
         factors = arg.args if arg in self.layout.inlined and applies(arg, MUL) else [arg]
-        terms = [self._rows_of(each, _broadcast_rows(each, arg)[order]) for each in factors]
+        terms = [self._rows_of(each, broadcast_rows(each, arg.shape)[order]) for each in factors]
 
         def add(k: Any, total: Any) -> list[Any]:
             return [self._plus(total, [term(k) for term in terms])]
@@ -211,7 +210,7 @@ class Kernel:
         """A function from k to the number of a node in row ``rows[k]``."""
         if isinstance(node, ops.Apply) and node in self.layout.inlined:
             row = node.row
-            args = [self._rows_of(arg, _broadcast_rows(arg, node)[rows]) for arg in node.args]
+            args = [self._rows_of(arg, broadcast_rows(arg, node.shape)[rows]) for arg in node.args]
             return lambda k: self.code.apply(row, [arg(k) for arg in args])
         view = node.graph.gather(node.graph.reshape(node, (node.size,)), rows)
         return lambda k: self.memory.get(view, (k,), self.width)
@@ -537,11 +536,6 @@ class Kernel:
                 blocks(block)
             self.reductions.add_lanes()
         self.emit(AFTER)
-
-
-def _broadcast_rows(arg: Node, node: Node) -> Indices:
-    """The row of an operand for each row of an elementwise node."""
-    return np.broadcast_to(np.arange(arg.size).reshape(arg.shape), node.shape).reshape(-1)
 
 
 Kernel.lowerings.require_all()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import tuning
-from ..ir.index_maps import strides_of
+from ..ir.index_maps import is_contiguous
 from ..ir.nodes import AddRows, Gather, Inputs, Node, Outer
 from .memory import Memory
 
@@ -40,11 +40,9 @@ class Reductions:
         """Add the contribution of one example: lanes along the rows of the sum."""
         code, memory, args, shape = self.code, self.memory, node.args, node.shape
         whole, index = self.layout.joined.get(node, (node, np.arange(node.size).reshape(shape)))
-        spaced = strides_of(index)
-        if spaced is not None and spaced[1][0] == 1 != spaced[1][-1]:  # its columns lie there as rows
+        if not is_contiguous(index) and is_contiguous(index.T):  # its columns lie there as rows
             args, shape, index = args[::-1], shape[::-1], index.T
-            spaced = strides_of(index)
-        lines = spaced is not None and spaced[1][-1] == 1
+        lines = is_contiguous(index)
 
         def add(place: Sequence[Any], value: Any, lanes: int) -> None:
             start = code.plus(memory.chosen(index, place), self.layout.places[whole])

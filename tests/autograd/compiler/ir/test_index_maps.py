@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd.compiler.ir.index_maps import strides_of
+from autograd.compiler.ir.index_maps import is_contiguous, strides_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,17 @@ from autograd.compiler.ir.index_maps import strides_of
 )
 def test_evenly_spaced_rows(index, found):
     assert strides_of(np.array(index, np.intp)) == found
+
+
+@pytest.mark.parametrize(
+    ("index", "found"),
+    [
+        ([0, 1, 2], True),
+        ([3, 5], False),
+        ([[4, 5], [8, 9]], True),
+        ([[0, 2], [1, 3]], False),
+        ([0, 1, 3], False),
+    ],
+)
+def test_contiguous_rows(index, found):
+    assert is_contiguous(np.array(index, np.intp)) is found
