@@ -243,7 +243,8 @@ def spread(node, found):
     if row.index is not None:
         return below[chosen]
     if chosen is not None:
-        return below[chosen] + (math.inf if below[0] and abs(data[0]) < FLOOR * below[0] else 0.0)
+        unsure = below[0] == math.inf or (below[0] and abs(data[0]) < FLOOR * below[0])  # no cell holds inf
+        return below[chosen] + (math.inf if unsure else 0.0)
     total = sum(abs(slope) * size for slope, size in zip(slopes, below, strict=True) if size)
     if any(size for size in below) and jumps(row, data, slopes, [FLOOR * size for size in below]):
         return math.inf
