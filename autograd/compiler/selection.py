@@ -40,8 +40,8 @@ def rank_backends(
 
     def total(backend: str) -> float:
         once, parameter, _, _ = _costs(backend)
-        compiling = tuning.LOAD_SECONDS if backend in compiled else once + parameter * parameters
-        return compiling + _seconds(backend, parameters, updates, visits)
+        once = tuning.LOAD_SECONDS if backend in compiled else once
+        return once + parameter * parameters + _seconds(backend, parameters, updates, visits)
 
     return sorted(automatic_backends() if backends is None else backends, key=total)
 

@@ -51,10 +51,10 @@ UNROLLED_SUMS = 128  # numbers that a turn of a loop adds to; with fewer, four t
 # each parameter in each example.
 SECONDS = {
     "numpy": (0.03, 5e-6, 8e-5, 3e-10),
-    "llvm": (0.25, 8e-6, 1e-6, 1.5e-10),
+    "llvm": (0.2, 5e-6, 1e-6, 1.5e-10),
     "jax": (1.0, 8e-6, 1e-4, 3e-10),
 }
-LOAD_SECONDS = 0.05  # of native code from the kernel cache: libraries, passes, and the file
+LOAD_SECONDS = 0.05  # in place of the first of these, of native code that the kernel cache has
 AT_ONCE_SECONDS = 0.1  # of updates that nothing interrupts
 AT_ONCE_EXAMPLES = 100_000  # of all these updates, which have to fit into memory
 
