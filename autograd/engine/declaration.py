@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from ..errors import GraphError
 from .numerics import constant, element_by_element
 from .primitive import ANY, TABLE, Interval, Point, Primitive, is_own
 
@@ -135,6 +137,27 @@ def _as_rule(partials: Any, forward: Callable[..., Any], title: str) -> Callable
                 raise TypeError(
                     f"partials of {title} must be numbers, got {type(partial).__name__}: {partial!r:.60}"
                 )
+        if hasattr(y, "_number"):
+            with suppress(ArithmeticError, ValueError):  # arrays decide then, which do not raise
+                right = rule(*map(_numbers, (y, *args)))
+                _require_same(title, found, right if isinstance(right, tuple) else (right,))
         return found
 
     return checked
+
+
+def _require_same(title: str, on_nodes: Sequence[Any], on_numbers: Sequence[Any]) -> None:
+    """A rule that compares by ``==`` takes another branch on nodes, without a word."""
+    for found, right in zip(map(_numbers, on_nodes), on_numbers):
+        if not np.allclose(found, right, 1e-6, 0.0, equal_nan=True):
+            raise GraphError(
+                f"a partial of {title} is {right} on numbers, but {found} on nodes, for which == asks whether "
+                "they are the same node: write the branch as where(...), or with < and >"
+            )
+
+
+def _numbers(operand: Any) -> Any:
+    """The number of a node, a list of them for a sequence."""
+    if isinstance(operand, (list, tuple)):
+        return [_numbers(each) for each in operand]
+    return getattr(operand, "_number", operand)

@@ -65,6 +65,13 @@ class Unknown:
 
     __bool__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = __float__
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, float, np.number)):
+            self.__float__()  # False would take a branch of a rule in silence
+        return self is other
+
+    __hash__ = object.__hash__
+
 
 _ROWS = {row.ufunc: row for row in TABLE.values() if row.ufunc is not None}
 

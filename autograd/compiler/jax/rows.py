@@ -208,5 +208,3 @@ class Traced(Unknown):
     @staticmethod
     def __primitive__(row: Primitive, args: tuple[Any, ...]) -> Traced:
         return Traced(on_arrays(row)(*map(_bare, args)))
-
-    __eq__ = __ne__ = Unknown.__bool__

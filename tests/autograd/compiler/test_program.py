@@ -725,6 +725,8 @@ BROKEN = {
     "numpy": lambda y, x: np.nextafter(x, 1.0),
     "a comparison": lambda y, x: 1.0 if x > 0.0 else -1.0,
     "a decision": lambda y, x: 1.0 if x else -1.0,
+    "an equality": lambda y, x: 1.0 if x == 1.0 else -1.0,
+    "an inequality": lambda y, x: -1.0 if x != 1.0 else 1.0,
 }
 
 

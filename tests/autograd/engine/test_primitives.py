@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import autograd
-from autograd import Value, grad, peek, sequence, warn_on_comparison
+from autograd import GraphError, Value, grad, peek, primitive, sequence, warn_on_comparison
 from autograd.engine.primitives import TABLE
 from autograd.engine.replay import replay
 from tests.support import oracle
@@ -575,3 +575,27 @@ def test_a_sequence_is_shared_by_all_that_take_from_it():
     assert all(each.operands[0] is row for each in taken)
     autograd.sum([each * each for each in taken]).backward()
     assert [each.grad for each in row] == [0.0, 0.0, 8.0]
+
+
+EQUALITIES = {
+    "==": lambda y, x: 7.0 if x == 0.0 else 2.0 * x,
+    "!=": lambda y, x: 2.0 * x if x != 0.0 else 7.0,
+    "in": lambda y, x: 7.0 if x in (0.0, 1.0) else 2.0 * x,
+}
+
+
+@pytest.mark.parametrize("sign", EQUALITIES)
+def test_a_rule_that_asks_for_equal_numbers_is_refused_where_nodes_would_answer(sign):
+    """A node equals itself alone: the derivative of the derivative would be that of another branch."""
+    row = primitive(EQUALITIES[sign], name="test_equality")(lambda x: x * x)
+    try:
+        for number, right in [(0.0, 7.0), (3.0, 6.0)]:
+            x = Value(number)
+            assert grad(row(x), [x]) == [right]
+            if right == 6.0:
+                assert grad(row(x), [x], create_graph=True)[0].data == right
+                continue
+            with pytest.raises(GraphError, match=r"test_equality is 7\.0 on numbers, but 0\.0 on nodes"):
+                grad(row(x), [x], create_graph=True)
+    finally:
+        del TABLE["test_equality"]
