@@ -151,7 +151,7 @@ def _require_same(title: str, on_nodes: Sequence[Any], on_numbers: Sequence[Any]
     for found, right in zip(map(_numbers, on_nodes), on_numbers):
         if not np.allclose(found, right, 1e-6, 0.0, equal_nan=True):
             raise GraphError(
-                f"a partial of {title} is {right} on numbers, but {found} on nodes, for which == asks whether "
+                f"a partial of {title} is {right} on numbers, but {found} on nodes, for which == asks if "
                 "they are the same node: write the branch as where(...), or with < and >"
             )
 
