@@ -340,10 +340,9 @@ def _fingerprint(problem: Problem, lr: float | None) -> str:
     found = hashlib.sha256(__version__.encode())
     for path in sorted(Path(__file__).parents[2].rglob("*.py")):
         found.update(path.read_bytes())
-    said = [
-        problem.title, problem.numbers, problem.targets, problem.biases, problem.losses, problem.rates,
-        problem.rate, lr, problem.vocabulary.fingerprint,
-        [(name, TEXT.write(formula)) for name, formula in problem.standard.formulas.items()],
-    ]  # fmt: skip
+    names = {each.name for each in dataclasses.fields(problem)} - {"network", "vocabulary"}
+    own = [(name, getattr(problem, name)) for name in sorted(names)]
+    formulas = [(name, TEXT.write(formula)) for name, formula in problem.standard.formulas.items()]
+    said = [lr, problem.vocabulary.fingerprint, own, formulas]
     found.update(repr(said).encode("utf-8", "replace"))
     return found.hexdigest()

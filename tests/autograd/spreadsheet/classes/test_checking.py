@@ -1,5 +1,6 @@
 """A class checked: points, the students of a list, what several have in common, and what is kept."""
 
+import dataclasses
 import json
 
 import pytest
@@ -143,6 +144,31 @@ def test_another_problem_rate_or_file_is_checked_anew(folder, tmp_path, monkeypa
         check_alone(folder, problem, tmp_path / "out", lr=lr)
         counts.append(len(checked))
     assert counts == [7, 7, 2]
+
+
+CHANGES = {
+    "title": "another",
+    "inputs": {"i1": 0.25},
+    "weights": {"w1": 0.25},
+    "targets": [{"t1": 0.25}],
+    "biases": [("b1",)],
+    "numberings": [{"w1": "w2", "w2": "w1"}],
+    "losses": {"": "", "mean": "a mean"},
+    "rates": [3.0],
+    "rate": 3.0,
+}
+
+
+def test_each_field_of_a_problem_has_its_outcomes_checked_anew():
+    problem = assignment()
+    plain = checking._fingerprint(problem, None)
+    assert plain == checking._fingerprint(assignment(), None)
+    names = {each.name for each in dataclasses.fields(problem)} - {"network", "vocabulary"}
+    assert names == set(CHANGES)  # these two have fingerprints of their own
+    others = [
+        checking._fingerprint(dataclasses.replace(problem, **{name: CHANGES[name]}), None) for name in names
+    ]
+    assert len({plain, *others}) == 1 + len(names)
 
 
 def test_an_interrupt_loses_nothing(folder, tmp_path, monkeypatch):
