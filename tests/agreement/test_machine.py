@@ -36,6 +36,7 @@ from autograd import GraphError, Value, grad, no_grad, sequence
 from autograd.engine.primitives import TABLE
 from tests.support import oracle
 from tests.support.oracle import exactly, flatten, like, mpf
+from tests.support.profiles import tries
 
 ROUNDING = 1e-12  # of a derivative, relative to the sum of the sizes of its terms
 UNDERFLOW = 1e-250  # what may be lost where a number on the way is subnormal
@@ -766,7 +767,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.hypothesis
 def test_machine():
     """Nothing goes wrong; and of the usual examples nothing is left out, every row and event is reached."""
-    run_state_machine_as_test(Machine, settings=settings(stateful_step_count=20))
+    run_state_machine_as_test(Machine, settings=settings(tries(150), stateful_step_count=20))
     sweeps = {"exact sweep", "rounded sweep", "repeated sweep", "refused", "recorded again"}
     if settings().derandomize and settings().max_examples >= 100:  # a few examples need not reach every row
         assert {*ROWS, *EVENTS, *sweeps, "along", "no_grad"} <= set(+Machine.happened)
