@@ -145,7 +145,7 @@ TESTED_IN = {
     "demos.shared": "demos/assignment/test_run.py",
     "demos.__main__": "demos/assignment/test_run.py",
 }
-MOST_LINES = 59_839
+MOST_LINES = 56_906
 RUN_TIME = {"numpy", "graphviz"}
 OF_AN_EXTRA = {
     "nn.estimators": {"sklearn"},
