@@ -49,7 +49,6 @@ _WORDS_FOR_GRADIENT = re.compile(
 _RESPECT = re.compile(r"(?:wrt|w\.r\.t\.?|withrespectto|by|over)")
 _GRADIENT_OF = re.compile(r"-?(?:grad|gradient)$")
 _FRACTION = re.compile(r"∂(.+)/∂(.+)")
-_INDEX = re.compile(r"\d+$")
 
 _REMARK = re.compile(r"[(\[](?:[^()\[\]*+/^\d-]*|[\d.]+)[)\]]")
 _INSIDE = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
@@ -126,7 +125,7 @@ def short(name: str) -> str:
 
 def stem(name: str) -> str:
     """The name without its number: a_h for a_h1."""
-    return _INDEX.sub("", name)
+    return name.rstrip("0123456789")
 
 
 def patterns_of(names: Iterable[str], trained: Collection[str], output: str) -> list[Pattern]:

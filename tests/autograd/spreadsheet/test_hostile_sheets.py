@@ -127,8 +127,8 @@ def require_linear(name: str, begin: str, unit: str, end: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_pattern_is_linear_in_each_of_its_letters(name):
-    for unit in alphabet(PATTERNS[name]):
-        require_linear(name, "", unit, "")
+    for unit, end in itertools.product(alphabet(PATTERNS[name]), ("", "\0")):  # also where it ends in vain
+        require_linear(name, "", unit, end)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
