@@ -204,7 +204,7 @@ def test_random_slips_are_seen_and_named():
 
 @pytest.mark.slow
 def test_of_many_random_slips_nine_in_ten_are_named():
-    """Of 120, or as many times more as the profile draws: 1,600 in long."""
+    """Of 120, or as many times more as the profile draws: 2,400 in long."""
     count, named, wrong = _rate(range(1000, 1000 + scaled(40)))
     assert wrong == 0
     assert named >= 0.9 * count

@@ -59,7 +59,7 @@ def test_some_planted_slips_are_named(network, tmp_path):
 
 @pytest.mark.slow
 def test_nine_of_ten_planted_slips_are_named(tmp_path):
-    """Of 120 over three networks, or as many times more as the profile draws: 1,600 in long."""
+    """Of 120 over three networks, or as many times more as the profile draws: 2,400 in long."""
     shares = []
     count = scaled(40)
     for network in NETWORKS:
