@@ -34,7 +34,7 @@ quick: $(VENV)/.quick $(VENV)/.engine
 	autograd/engine nn tests/autograd/engine tests/nn $(patsubst %,--ignore=%.py,nn/exploration \
 	tests/autograd/engine/test_size tests/nn/test_compiled tests/nn/test_kept)
 
-# Every kind of check; test-all has the ones that take long too, all cases of each test (here ten), and more
+# Every kind of check; test-all has the ones that take long too, all cases of each test (here six), and more
 # examples of those that are generated.
 test: $(VENV)/.test $(VENV)/.engine
 	$(FEW_EXAMPLES) $(PYTEST) $(ON_ALL_CORES) -m "not slow"

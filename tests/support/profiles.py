@@ -19,7 +19,7 @@ PROFILES = {
     },
     "long": {"max_examples": 2000, "derandomize": False},
 }
-MOST_CASES = 10  # of one test, in the profile quick
+MOST_CASES = 6  # of one test, in the profile quick
 MOST_XLA = 8  # of one test: XLA takes a fifth of a second to compile the smallest program
 COMMON = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}
 
