@@ -414,7 +414,7 @@ def _delimiter(head: str) -> str:
 # everything twice, and ten times slower), gives up on a workbook for a style that it does not know, and keeps
 # whatever a file makes it keep.
 
-# What the readers of archives and of XML raise on damaged ones; a NotImplementedError is a RuntimeError.
+# What the readers of archives and of XML raise on damaged ones.
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError,
     EOFError, LookupError, ValueError, RuntimeError, OSError,

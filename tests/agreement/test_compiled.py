@@ -346,7 +346,7 @@ def test_random_choices_as_arrays(case):
 
 
 @needs_llvmlite
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf − inf, as above
 @tries(15)
 @given(branching())
 def test_random_choices_as_native_code(case):

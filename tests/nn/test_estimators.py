@@ -29,7 +29,7 @@ CHECKS = parametrize_with_checks([NetClassifier(random_state=0), NetRegressor(ra
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("default")  # some of its checks warn themselves
 @pytest.mark.parametrize(CHECKS.args[0], [*CHECKS.args[1]], **CHECKS.kwargs)  # old versions have a generator
 def test_scikit_learn_has_no_complaint(estimator, check):
     check(estimator)

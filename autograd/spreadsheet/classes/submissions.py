@@ -175,7 +175,7 @@ def _opened(path: Path, parts: tuple[str, ...], limits: Limits) -> Iterator[_Fil
 
 
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError,
+    zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError,
     LookupError,
 )  # fmt: skip
 

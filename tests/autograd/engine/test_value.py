@@ -359,7 +359,7 @@ def test_what_has_left_the_graph_already_is_not_told():
 
 
 @pytest.mark.parametrize("name", [*reading.ANYWHERE, *reading.OF_FLOATS, *reading.OF_VALUES])
-@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")
+@pytest.mark.filterwarnings("ignore::autograd.DetachedWarning")  # numbers are taken out on purpose
 def test_every_reading_is_seen_while_a_graph_is_recorded(name):
     read = {**reading.ANYWHERE, **reading.OF_FLOATS, **reading.OF_VALUES}[name]
     x = Value(0.25, "x")

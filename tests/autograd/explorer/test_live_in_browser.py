@@ -79,7 +79,7 @@ def test_after_random_edits_of_random_graphs_all_numbers_are_the_engines(browser
 
     @settings(
         max_examples=24, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # a page opens for each graph
     )  # fmt: skip
     @given(programs())
     def compare(program):

@@ -61,7 +61,7 @@ def result(lines, space, leaf):
     return space[lines[-1][1]]
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))  # a program runs for each graph
 @given(programs())
 def test_every_graph_over_the_table_is_a_program(v8, program):
     """In Python it gives the same number to the last bit; with torch it compiles."""
@@ -76,7 +76,7 @@ def test_every_graph_over_the_table_is_a_program(v8, program):
         assert bool(formula) == bool(node.op)
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))  # a program runs for each graph
 @given(programs())
 def test_with_torch_it_gives_the_same_numbers_and_gradients(v8, program):
     pytest.importorskip("torch", reason="torch runs the programs; it is in the extra bench")

@@ -277,7 +277,7 @@ def test_weights_numbered_by_input_are_told(seed, check):
 
 def test_a_hidden_sheet_is_left_aside(check, tmp_path):
     """What is handed in can be seen; a scratch copy that is hidden is named and not judged."""
-    openpyxl = pytest.importorskip("openpyxl")
+    openpyxl = pytest.importorskip("openpyxl", reason="it hides a sheet; it is in the extra test")
     training, layout = drawn(random.Random(1)), Layout(corner=(3, 1), rate=(1, 2))
     sheets = {"seen": layout.grid(training), "scratch": layout.grid(training.with_slip(COMMON))}
     assert check({}, name="both.xlsx", sheets=sheets).status == WRONG
