@@ -50,5 +50,3 @@ class Rules(Generic[Rule]):
         holes = [operation.__name__ for operation in OPERATIONS if operation not in self.rules]
         if holes:
             raise NotImplementedError(f"{self.purpose}: no rule for {', '.join(holes)}")  # at import
-                f"{self.purpose}: no rule for {holed}"
-            )  # at import, not in a user's call
