@@ -98,7 +98,7 @@ class ArrayUpdate:
         return {**self._initial, **self.optimizer.state_dict()["memory"]}
 
 
-def close(numbers: Any, expected: Any, atol: float = 0.0) -> bool:
+def close(numbers: Any, expected: Any, atol: Any = 0.0) -> bool:
     """Whether they agree where the expected number is finite: the training reports the others."""
     return bool(np.all(np.isclose(numbers, expected, rtol=1e-9, atol=atol) | ~np.isfinite(expected)))
 

@@ -321,6 +321,24 @@ def test_jax_gives_the_eager_numbers(name):
 
 
 @backends
+@tries(12)
+@given(
+    seed=st.integers(0, 2**32 - 1), hidden=st.integers(0, 3), off=st.sampled_from([0.0, 1e-16, 1e-14, 1e-9])
+)
+def test_a_converged_training_is_gone_on_from(backend, seed, hidden, off):
+    """Loss and gradient are rounding errors there, and each back end has its own."""
+    rng = np.random.default_rng(seed)
+    model = MLP(3, [*[hidden] * bool(hidden), 1], "tanh", "linear", seed=seed % 1000)
+    rows = rng.standard_normal((12, 3)).tolist()
+    y = [model(x).data * (1.0 + off * sign) for x, sign in zip(rows, rng.standard_normal(12).tolist())]
+    optimizer = SGD(model.parameters(), lr=0.01)
+    options = {"loss": "mse_loss", "epochs": 2, "progress": False}
+    history = fit(model, rows, y, optimizer=optimizer, backend=backend, **options)
+    assert used(history) == backend
+    assert max(history.loss) <= 1e3 * (off + 1e-16) ** 2
+
+
+@backends
 def test_the_same_seed_gives_the_same_bits_however_many_updates_are_made_at_a_time(backend, monkeypatch):
     for name in ("dropout", "batch, ahead")[: 1 if backend == "llvm" else 2]:
         runs = []
