@@ -106,6 +106,8 @@ class CompiledModel:
         self.updated = [parameter for parameter in optimizer.parameters if parameter.requires_grad]
         self.parameters = list(dict.fromkeys([*self.updated, *model.parameters()]))
         self.dropouts = self._dropping()
+        targets = np.abs(np.concatenate([np.ravel(target) for _, target in data]))
+        self.last_bits = 2.0**-46 * targets.max(initial=0.0, where=np.isfinite(targets))
         with keeping_nothing(model, loss, data[0]):
             self._record_all()
         self.update = ArrayUpdate(optimizer)
@@ -233,7 +235,7 @@ class CompiledModel:
         """Whether the losses of examples are those of the eager engine with this model."""
         with mode(self.model, training=False), no_grad():
             losses = [self.loss(model(x), target).data for x, target in copies(examples)]
-        return close(self._evaluated(self.checked, examples)[0], losses, atol=1e-12)
+        return close(self._evaluated(self.checked, examples)[0], losses, max(1e-12, self.last_bits))
 
     def _gradients_agree(self, examples: Sequence[Example]) -> bool:
         """Whether value and gradient are those of the eager engine, without dropout."""
@@ -250,9 +252,26 @@ class CompiledModel:
         size = sizes.max(initial=0.0, where=np.isfinite(sizes))
         if close(value, total.data) and close(gradient, partials, atol=1e-9 * size):
             return True
-        of_value, of_gradient = _rounding(parts, self._numbers())
+        of_value, of_gradient = self._rounding(parts)
         of_gradient = max(of_gradient, 1e-9 * size)
         return close(value, total.data, of_value) and close(gradient, partials, of_gradient)
+
+    def _rounding(self, parts: Sequence[tuple[Program, Array]]) -> tuple[float, float]:
+        """How far value and gradient may be off: 8 times as far as the last bits of the parameters move them.
+
+        Where a training has converged, both are sums that cancel, and back ends share no digit of them. Where
+        it has saturated, they jump between 0 and the last bits of the targets.
+        """
+        numbers = self._numbers()
+        value, gradient = _mean_of(parts, numbers)
+        moves = np.zeros((3, 2))
+        for row, signs in zip(moves, np.random.default_rng(0).choice([-1.0, 1.0], (3, len(numbers)))):
+            other, others = _mean_of(parts, numbers * (1.0 + 2.0**-48 * signs))
+            with np.errstate(invalid="ignore"):
+                row[:] = abs(other - value), np.linalg.norm(others - gradient)
+        found = 8.0 * moves.max(0, initial=0.0, where=np.isfinite(moves))
+        of_value, of_gradient = np.maximum(found, self.last_bits)
+        return float(of_value), float(of_gradient)
 
     def still_agrees(self) -> bool:
         """Whether model and optimizer are as they were recorded: callbacks may change them."""
@@ -296,7 +315,7 @@ class CompiledModel:
             found = training.values[0], training.norms[0]
             expected = value, np.linalg.norm(gradient[: training.updated])
             same = close(found, expected)
-            if not (same or close(found, expected, np.array(_rounding(parts, self._numbers())))):
+            if not (same or close(found, expected, np.array(self._rounding(parts)))):
                 raise GraphError(
                     f"the {self.backend} back end gives the loss and the gradient norm {found}, and numpy "
                     f"{expected}: use backend='numpy'"
@@ -476,21 +495,6 @@ def _mean_of(parts: Sequence[tuple[Program, Array]], parameters: Array) -> tuple
         value += share * v
         gradient += share * g
     return value, gradient
-
-
-def _rounding(parts: Sequence[tuple[Program, Array]], numbers: Array) -> tuple[float, float]:
-    """How far value and gradient may be off: 8 times as far as the last bits of the parameters move them.
-
-    Where a training has converged, both are sums that cancel, and back ends share no digit of them.
-    """
-    value, gradient = _mean_of(parts, numbers)
-    moves = np.zeros((3, 2))
-    for row, signs in zip(moves, np.random.default_rng(0).choice([-1.0, 1.0], (3, len(numbers)))):
-        other, others = _mean_of(parts, numbers * (1.0 + 2.0**-48 * signs))
-        with np.errstate(invalid="ignore"):
-            row[:] = abs(other - value), np.linalg.norm(others - gradient)
-    of_value, of_gradient = 8.0 * moves.max(0, initial=0.0, where=np.isfinite(moves))
-    return float(of_value), float(of_gradient)
 
 
 def _spread(n: int, count: int) -> list[int]:

@@ -323,19 +323,44 @@ def test_jax_gives_the_eager_numbers(name):
 @backends
 @tries(12)
 @given(
-    seed=st.integers(0, 2**32 - 1), hidden=st.integers(0, 3), off=st.sampled_from([0.0, 1e-16, 1e-14, 1e-9])
+    seed=st.integers(0, 2**32 - 1),
+    hidden=st.integers(0, 3),
+    off=st.sampled_from([0.0, 1e-16, 1e-14, 1e-9]),
+    scale=st.sampled_from([1.0, 1e6, 1e12]),
 )
-def test_a_converged_training_is_gone_on_from(backend, seed, hidden, off):
+def test_a_converged_training_is_gone_on_from(backend, seed, hidden, off, scale):
     """Loss and gradient are rounding errors there, and each back end has its own."""
     rng = np.random.default_rng(seed)
     model = MLP(3, [*[hidden] * bool(hidden), 1], "tanh", "linear", seed=seed % 1000)
+    model.parameters()[-1].data *= scale
     rows = rng.standard_normal((12, 3)).tolist()
     y = [model(x).data * (1.0 + off * sign) for x, sign in zip(rows, rng.standard_normal(12).tolist())]
-    optimizer = SGD(model.parameters(), lr=0.01)
+    optimizer = SGD(model.parameters(), lr=0.01 / scale)
     options = {"loss": "mse_loss", "epochs": 2, "progress": False}
     history = fit(model, rows, y, optimizer=optimizer, backend=backend, **options)
     assert used(history) == backend
-    assert max(history.loss) <= 1e3 * (off + 1e-16) ** 2
+    assert max(history.loss) <= 1e3 * (scale * (off + 1e-16)) ** 2
+
+
+@backends
+@tries(12)
+@given(
+    st.sampled_from([("hinge_loss", "tanh"), ("mse_loss", "sigmoid"), ("binary_cross_entropy", "sigmoid")]),
+    st.sampled_from([30.0, 34.0, 36.0, 38.0, 40.0, 100.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_saturated_training_is_gone_on_from(backend, losses, gain, seed):
+    """An output is 1 there, or 1 less its last bit, and the loss and its slope 0 or no more than that."""
+    loss, last = losses
+    rng = np.random.default_rng(seed)
+    model = MLP(2, [1], "tanh", last, seed=seed % 1000)
+    for parameter in model.parameters():
+        parameter.data *= gain
+    rows = rng.standard_normal((12, 2)).tolist()
+    y = [float(model(x).data > 0.5) if last == "sigmoid" else math.copysign(1.0, model(x).data) for x in rows]
+    optimizer = SGD(model.parameters(), lr=0.01)
+    history = fit(model, rows, y, loss=loss, optimizer=optimizer, epochs=2, backend=backend, progress=False)
+    assert used(history) == backend
 
 
 @backends
